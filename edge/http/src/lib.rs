@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The HTTP data plane of an edge: sockets and framing on both sides (`server`, `h1`, `body`,
+//! `bind`, `upstream`), and between them the life of one request ([`Gateway`]) on a configuration
+//! compiled when it was activated ([`compile`]).
+
+pub mod balance;
+pub mod request_id;
+pub mod routing;

@@ -1,0 +1,272 @@
+//! A message body that streams: from a client, from an upstream, or made here.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::h1::ChunkError;
+use crate::server::{ClientBody, Refusal};
+use crate::upstream::UpstreamBody;
+
+/// The longest run of bytes gathered at once from a length that a peer announced.
+const COLLECT_RESERVE_MAX: u64 = 64 * 1024;
+
+/// A streaming message body. Bytes are pulled: whoever does not poll holds the sender back.
+#[derive(Default)]
+pub enum Body {
+    /// No content.
+    #[default]
+    Empty,
+    /// Content that is in memory, so that it can be sent again.
+    Full(Bytes),
+    /// The request body of an HTTP/1 client.
+    Client(ClientBody),
+    /// The response body of an HTTP/1 upstream; holds its connection until it is read.
+    Upstream(Box<UpstreamBody>),
+    /// A body received over HTTP/2.
+    Http2(Box<Http2Body>),
+    /// Content made elsewhere.
+    Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError>>>),
+}
+
+/// Why a body ended before it was complete.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The client closed its connection or reset its stream.
+    #[error("the client went away")]
+    ClientAborted,
+    /// The upstream closed its connection or reset its stream.
+    #[error("the upstream broke off")]
+    UpstreamAborted,
+    /// The body is larger than it may be.
+    #[error("the body is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The limit that was passed.
+        bytes_max: u64,
+    },
+    /// No byte came in time.
+    #[error("the body stalled")]
+    Timeout,
+    /// The framing of the body breaks the protocol.
+    #[error("malformed body")]
+    Malformed(#[source] ChunkError),
+    /// An HTTP/2 error.
+    #[error("HTTP/2 stream failed")]
+    Http2(#[source] hyper::Error),
+    /// The socket failed.
+    #[error("connection failed")]
+    Io(#[source] std::io::Error),
+}
+
+impl BodyError {
+    /// The refusal to answer a client with, if the client's own body was at fault.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            BodyError::TooLarge { .. } => Some(Refusal::BodyTooLarge),
+            BodyError::Timeout => Some(Refusal::BodyTimeout),
+            BodyError::Malformed(_) => Some(Refusal::Chunk),
+            BodyError::ClientAborted
+            | BodyError::UpstreamAborted
+            | BodyError::Http2(_)
+            | BodyError::Io(_) => None,
+        }
+    }
+}
+
+impl Body {
+    /// Makes a body of `content`; an empty one is [`Body::Empty`].
+    pub fn full(content: impl Into<Bytes>) -> Body {
+        let content = content.into();
+        if content.is_empty() { Body::Empty } else { Body::Full(content) }
+    }
+
+    /// Wraps content made elsewhere.
+    pub fn stream(body: impl http_body::Body<Data = Bytes, Error = BodyError> + 'static) -> Body {
+        Body::Stream(Box::pin(body))
+    }
+
+    /// Whether the body can be sent a second time, because nothing of it is consumed by sending.
+    pub fn is_replayable(&self) -> bool {
+        matches!(self, Body::Empty | Body::Full(_))
+    }
+
+    /// Reads the whole body into memory.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`] as soon as more than `bytes_max` bytes are announced or read, and every error of the
+    /// body itself. Trailers are dropped.
+    pub async fn collect(mut self, bytes_max: u64) -> Result<Bytes, BodyError> {
+        if let Body::Full(bytes) = &self
+            && bytes.len() as u64 <= bytes_max
+        {
+            return Ok(bytes.clone());
+        }
+        let announced = self.size_hint().lower();
+        if announced > bytes_max {
+            return Err(BodyError::TooLarge { bytes_max });
+        }
+        let reserve = usize::try_from(announced.min(COLLECT_RESERVE_MAX)).unwrap_or(0);
+        let mut content = BytesMut::with_capacity(reserve);
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await
+        {
+            let Ok(data) = frame?.into_data() else { continue };
+            if content.len() as u64 + data.len() as u64 > bytes_max {
+                return Err(BodyError::TooLarge { bytes_max });
+            }
+            content.extend_from_slice(&data);
+        }
+        Ok(content.freeze())
+    }
+
+    /// Lets a response body that still feeds its request to the upstream go on with that, without reading from it.
+    pub(crate) fn poll_progress(&mut self, cx: &mut Context<'_>) {
+        if let Body::Upstream(body) = self {
+            body.poll_progress(cx);
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Body::Empty => Poll::Ready(None),
+            full @ Body::Full(_) => match std::mem::take(full) {
+                Body::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
+            Body::Client(body) => body.poll_frame(cx),
+            Body::Upstream(body) => body.poll_frame(cx),
+            Body::Http2(body) => body.poll_frame(cx),
+            Body::Stream(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Empty => true,
+            Body::Full(_) => false,
+            Body::Client(body) => body.is_end(),
+            Body::Upstream(body) => body.is_end(),
+            Body::Http2(body) => body.incoming.is_end_stream(),
+            Body::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Empty => SizeHint::with_exact(0),
+            Body::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Body::Client(body) => body.size_hint(),
+            Body::Upstream(body) => body.size_hint(),
+            Body::Http2(body) => body.incoming.size_hint(),
+            Body::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Body::Empty => "Empty",
+            Body::Full(_) => "Full",
+            Body::Client(_) => "Client",
+            Body::Upstream(_) => "Upstream",
+            Body::Http2(_) => "Http2",
+            Body::Stream(_) => "Stream",
+        })
+    }
+}
+
+pub use self::http2::Http2Body;
+
+mod http2 {
+    //! Bodies received over HTTP/2, with the limit and the silence timeout that hyper leaves to us.
+
+    use super::{Bytes, BodyError, Context, Frame, Pin, Poll};
+    use crate::timers::Deadline;
+    use http_body::Body as _;
+    use std::time::Duration;
+
+    /// Which side sent the body, so that a broken stream is blamed on it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Sender {
+        Client,
+        Upstream,
+    }
+
+    /// A body received over HTTP/2.
+    pub struct Http2Body {
+        pub(super) incoming: hyper::body::Incoming,
+        sender: Sender,
+        remaining: Option<u64>,
+        bytes_max: u64,
+        silence: Duration,
+        deadline: Deadline,
+    }
+
+    impl Http2Body {
+        pub(crate) fn new(
+            incoming: hyper::body::Incoming,
+            sender: Sender,
+            bytes_max: Option<u64>,
+            silence: Duration,
+        ) -> Http2Body {
+            Http2Body {
+                incoming,
+                sender,
+                remaining: bytes_max,
+                bytes_max: bytes_max.unwrap_or(u64::MAX),
+                silence,
+                deadline: Deadline::new(),
+            }
+        }
+
+        pub(super) fn poll_frame(
+            &mut self,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.deadline.disarm();
+                    Poll::Ready(Some(self.count(frame)))
+                }
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(self.blame(error)))),
+                Poll::Ready(None) => Poll::Ready(None),
+                Poll::Pending => {
+                    self.deadline.arm_once(self.silence);
+                    match self.deadline.poll_expired(cx) {
+                        Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::Timeout))),
+                        Poll::Pending => Poll::Pending,
+                    }
+                }
+            }
+        }
+
+        fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+            if let (Some(remaining), Some(data)) = (self.remaining.as_mut(), frame.data_ref()) {
+                *remaining = remaining
+                    .checked_sub(data.len() as u64)
+                    .ok_or(BodyError::TooLarge { bytes_max: self.bytes_max })?;
+            }
+            Ok(frame)
+        }
+
+        fn blame(&self, error: hyper::Error) -> BodyError {
+            let gone = error.is_canceled() || error.is_closed() || error.is_incomplete_message();
+            match self.sender {
+                Sender::Client if gone => BodyError::ClientAborted,
+                Sender::Upstream if gone => BodyError::UpstreamAborted,
+                Sender::Client | Sender::Upstream => BodyError::Http2(error),
+            }
+        }
+    }
+}
+pub(crate) use self::http2::Sender;
