@@ -1,0 +1,162 @@
+//! Which processes run on which addresses. Kept in the data directory, so that a second start comes
+//! back on the same ports where they are still free.
+
+use std::{
+    collections::HashSet,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::layout::Layout;
+use crate::{args::DevArgs, connection::write_private, failure::Failure, output::pretty};
+
+/// The processes of one local system.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub cluster_id: String,
+    pub control: Vec<ControlAddresses>,
+    pub edges: Vec<EdgeAddresses>,
+    pub upstream: SocketAddr,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ControlAddresses {
+    pub grpc: SocketAddr,
+    pub raft: SocketAddr,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct EdgeAddresses {
+    pub http: SocketAddr,
+    pub https: SocketAddr,
+    pub technical: SocketAddr,
+    pub tags: String,
+}
+
+impl Plan {
+    /// Chooses addresses: those of the last start, else the defaults, else free ones.
+    pub(super) fn prepare(layout: &Layout, args: &DevArgs) -> Result<Self, Failure> {
+        let saved = Self::load(layout)?;
+        if let Some(saved) = &saved
+            && saved.control.len() != usize::from(args.nodes)
+        {
+            return Err(Failure::usage(format!(
+                "{} holds a cluster of {}: give --nodes {0}, or another --data-dir",
+                layout.root().display(),
+                saved.control.len(),
+            )));
+        }
+        let tags: Vec<&str> = args.edge_tags.split(';').map(str::trim).collect();
+        if tags.len() > usize::from(args.edges).max(1) {
+            return Err(Failure::usage(format!(
+                "--edge-tags names {} edges, but --edges is {}",
+                tags.len(),
+                args.edges
+            )));
+        }
+        let mut ports = Ports::default();
+        let control = (0..usize::from(args.nodes))
+            .map(|index| {
+                let last = saved.as_ref().and_then(|saved| saved.control.get(index));
+                let base = 7400 + 10 * u16::try_from(index).unwrap_or_default();
+                Ok(ControlAddresses {
+                    grpc: ports.take(last.map(|last| last.grpc), base)?,
+                    raft: ports.take(last.map(|last| last.raft), base + 1)?,
+                })
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let edges = (0..usize::from(args.edges))
+            .map(|index| {
+                let last = saved.as_ref().and_then(|saved| saved.edges.get(index));
+                let offset = 100 * u16::try_from(index).unwrap_or_default();
+                Ok(EdgeAddresses {
+                    http: ports.take(last.map(|last| last.http), 8082 + offset)?,
+                    https: ports.take(last.map(|last| last.https), 8443 + offset)?,
+                    technical: ports.take(last.map(|last| last.technical), 18082 + offset)?,
+                    tags: tags.get(index).copied().unwrap_or_default().to_owned(),
+                })
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let upstream = ports.take(saved.as_ref().map(|saved| saved.upstream), 9900)?;
+        let cluster_id =
+            saved.map_or_else(|| uuid::Uuid::new_v4().to_string(), |saved| saved.cluster_id);
+        let plan = Self { cluster_id, control, edges, upstream };
+        write_private(&layout.plan(), pretty(&json!(plan)).as_bytes())?;
+        Ok(plan)
+    }
+
+    fn load(layout: &Layout) -> Result<Option<Self>, Failure> {
+        let path = layout.plan();
+        if !path.exists() {
+            return Ok(None);
+        }
+        serde_json::from_str(&fs::read_to_string(&path)?)
+            .map(Some)
+            .map_err(|error| Failure::refused(format!("{} is damaged: {error}", path.display())))
+    }
+
+    /// All nodes as `--peers` spells them.
+    pub(super) fn peers(&self) -> String {
+        let peers = self.control.iter().enumerate().map(|(index, node)| {
+            format!("{}={}/{}", index + 1, node.raft, node.grpc.port())
+        });
+        peers.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Hands out loopback addresses that are free now, each once.
+#[derive(Debug, Default)]
+struct Ports {
+    taken: HashSet<u16>,
+}
+
+impl Ports {
+    fn take(&mut self, last: Option<SocketAddr>, default: u16) -> Result<SocketAddr, Failure> {
+        let wanted = last.map(|last| last.port()).into_iter().chain([default]);
+        for port in wanted {
+            if !self.taken.contains(&port) && is_free(port) {
+                self.taken.insert(port);
+                return Ok(loopback(port));
+            }
+        }
+        loop {
+            let port = TcpListener::bind(loopback(0))?.local_addr()?.port();
+            if self.taken.insert(port) {
+                return Ok(loopback(port));
+            }
+        }
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(loopback(port)).is_ok()
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_occupied_port_is_replaced_by_a_free_one() {
+        let occupied = TcpListener::bind(loopback(0)).unwrap();
+        let port = occupied.local_addr().unwrap().port();
+        let mut ports = Ports::default();
+        let given = ports.take(Some(loopback(port)), port).unwrap();
+        assert_ne!(given.port(), port);
+    }
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let free = TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port();
+        let mut ports = Ports::default();
+        let first = ports.take(None, free).unwrap();
+        assert_ne!(ports.take(None, free).unwrap(), first);
+    }
+}
