@@ -13,10 +13,13 @@
 #![warn(missing_docs)]
 
 mod error;
+mod json_path;
 pub mod limits;
+mod methods;
 mod needs;
 mod program;
 mod scope;
+mod syntax;
 mod template;
 mod value;
 

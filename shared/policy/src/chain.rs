@@ -65,12 +65,7 @@ impl Chain {
     ///
     /// Phases other than request and response have no exchange to run on and continue at once.
     /// Dropping the future stops the chain between two steps or inside of an asynchronous one.
-    pub async fn run(
-        &self,
-        phase: Phase,
-        exchange: &mut Exchange,
-        services: &Services,
-    ) -> Outcome {
+    pub async fn run(&self, phase: Phase, exchange: &mut Exchange, services: &Services) -> Outcome {
         for step in &self.steps {
             let is_skipped = step
                 .condition

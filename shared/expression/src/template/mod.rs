@@ -130,7 +130,9 @@ impl Template {
             Parts::Literal(text) => Ok(Some(Cow::Borrowed(text))),
             Parts::Whole(program) => {
                 let value = Machine::new(scope).run(program)?;
-                Ok(value.to_text().map(|text| Cow::Owned(text.as_str().to_owned())))
+                Ok(value
+                    .to_text()
+                    .map(|text| Cow::Owned(text.as_str().to_owned())))
             }
             Parts::Mixed(parts) => evaluate_mixed(parts, scope).map(|text| Some(Cow::Owned(text))),
         }

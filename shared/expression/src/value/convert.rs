@@ -108,7 +108,10 @@ fn whole(value: f64) -> Option<i64> {
     if value.fract() != 0.0 || !(-LIMIT..LIMIT).contains(&value) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "range and fraction were checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "range and fraction were checked"
+    )]
     Some(value as i64)
 }
 

@@ -42,7 +42,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        #[expect(clippy::cast_precision_loss, reason = "numbers above i64 become floats")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "numbers above i64 become floats"
+        )]
         Ok(i64::try_from(value).map_or(Value::Float(value as f64), Value::Integer))
     }
 

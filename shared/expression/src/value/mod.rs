@@ -132,10 +132,12 @@ impl PartialEq for Value {
             (Self::Text(left), Self::Text(right)) => left == right,
             (Self::List(left), Self::List(right)) => left == right,
             (Self::Map(left), Self::Map(right)) => left == right,
-            (Self::Object(left), Self::Object(right)) => match (left.as_bytes(), right.as_bytes()) {
-                (Some(left), Some(right)) => left == right,
-                _ => Arc::ptr_eq(left, right),
-            },
+            (Self::Object(left), Self::Object(right)) => {
+                match (left.as_bytes(), right.as_bytes()) {
+                    (Some(left), Some(right)) => left == right,
+                    _ => Arc::ptr_eq(left, right),
+                }
+            }
             _ => false,
         }
     }

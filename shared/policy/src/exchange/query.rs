@@ -53,9 +53,12 @@ impl Query {
     /// Returns the first value of `name`.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&str> {
-        self.parameters()
-            .iter()
-            .find_map(|known| known.value.as_deref().filter(|_| known.name.as_str() == name))
+        self.parameters().iter().find_map(|known| {
+            known
+                .value
+                .as_deref()
+                .filter(|_| known.name.as_str() == name)
+        })
     }
 
     /// Replaces all values of `name` by one, in the place of the first.

@@ -219,9 +219,13 @@ fn params(request: &RequestFacts, path: &[Segment]) -> Lookup {
         let values = request.query.values(key.as_str());
         return values_of(values.map(|value| value.cloned().into()), path);
     }
-    let grouped = grouped(request.query.parameters().iter().map(|parameter| {
-        (parameter.name.as_str(), parameter.value.clone().into())
-    }));
+    let grouped = grouped(
+        request
+            .query
+            .parameters()
+            .iter()
+            .map(|parameter| (parameter.name.as_str(), parameter.value.clone().into())),
+    );
     Lookup::found(grouped, 1)
 }
 
@@ -307,5 +311,8 @@ fn grouped<'a>(entries: impl Iterator<Item = (&'a str, Value)>) -> ValueMap {
             None => names.push((name, vec![value])),
         }
     }
-    names.into_iter().map(|(name, values)| (name, Value::from(values))).collect()
+    names
+        .into_iter()
+        .map(|(name, values)| (name, Value::from(values)))
+        .collect()
 }
