@@ -120,6 +120,15 @@ impl Body {
         Ok(content.freeze())
     }
 
+    /// The same body once more, if sending it consumes nothing.
+    pub(crate) fn replay(&self) -> Option<Body> {
+        match self {
+            Body::Empty => Some(Body::Empty),
+            Body::Full(bytes) => Some(Body::Full(bytes.clone())),
+            Body::Client(_) | Body::Upstream(_) | Body::Http2(_) | Body::Stream(_) => None,
+        }
+    }
+
     /// Lets a response body that still feeds its request to the upstream go on with that, without reading from it.
     pub(crate) fn poll_progress(&mut self, cx: &mut Context<'_>) {
         if let Body::Upstream(body) = self {
@@ -192,6 +201,7 @@ mod http2 {
 
     use super::{Bytes, BodyError, Context, Frame, Pin, Poll};
     use crate::timers::Deadline;
+    use crate::upstream::Stream;
     use http_body::Body as _;
     use std::time::Duration;
 
@@ -210,6 +220,13 @@ mod http2 {
         bytes_max: u64,
         silence: Duration,
         deadline: Deadline,
+        stream: Option<Stream>,
+    }
+
+    impl std::fmt::Debug for Http2Body {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Http2Body")
+        }
     }
 
     impl Http2Body {
@@ -226,7 +243,14 @@ mod http2 {
                 bytes_max: bytes_max.unwrap_or(u64::MAX),
                 silence,
                 deadline: Deadline::new(),
+                stream: None,
             }
+        }
+
+        /// Keeps `stream` counted as long as the body lives.
+        pub(crate) fn holding(mut self, stream: Stream) -> Http2Body {
+            self.stream = Some(stream);
+            self
         }
 
         pub(super) fn poll_frame(

@@ -5,3 +5,10 @@
 pub mod balance;
 pub mod request_id;
 pub mod routing;
+pub mod bind;
+pub mod body;
+pub mod h1;
+mod io;
+pub mod server;
+mod timers;
+pub mod upstream;

@@ -2,15 +2,26 @@
 //!
 //! Nothing here knows APIs, routes or policies.
 
+mod accept;
+mod connection;
+mod http1;
+mod http2;
 mod limits;
 mod refusal;
+mod respond;
+mod tunnel;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+pub use self::connection::ClientBody;
 pub use self::limits::{Http2Limits, Limits};
 pub use self::refusal::Refusal;
+
+pub(crate) use self::accept::{Listeners, run};
+pub(crate) use self::http2::LocalExecutor;
+use self::accept::Worker;
 use crate::body::Body;
 use crate::upstream::UpgradedIo;
 

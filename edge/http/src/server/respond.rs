@@ -1,0 +1,132 @@
+//! Sends one response to an HTTP/1 client.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use http::header;
+use http::{Response, StatusCode, Version};
+use http_body::Body as _;
+
+use super::http1::{Asked, Session};
+use super::{Handler, Refusal, Worker};
+use crate::body::Body;
+use crate::h1::{
+    self, Blocked, BodyEncoder, Framing, Outgoing, ResponseFraming, has_no_body, poll_pump,
+};
+use crate::timers::http_date;
+
+/// How an answer ended for the connection.
+pub(super) enum Answered {
+    KeepAlive,
+    Close,
+    /// The response is not complete, or nobody is there to read it.
+    Cut,
+}
+
+/// Sends `response`, streaming its body no faster than the client takes it.
+pub(super) async fn respond<H: Handler>(
+    session: &mut Session,
+    worker: &Worker<H>,
+    asked: &Asked,
+    response: Response<Body>,
+) -> Answered {
+    let (parts, mut body) = response.into_parts();
+    let sends_body = !has_no_body(&asked.method, parts.status);
+    if !sends_body {
+        body = Body::Empty;
+    }
+    let framing = framing(&body, asked.version);
+    let close = !asked.keep_alive
+        || framing == Framing::UntilClose
+        || worker.draining.get()
+        || says_close(&parts)
+        || !session.connection.body_is_done()
+            && !session.connection.body_is_discardable(worker.limits.discard_bytes_max);
+    let hop = ResponseFraming { framing, version: asked.version, close };
+    h1::response_head(&parts, &asked.method, hop, http_date, session.out.head());
+    drop(parts);
+    let mut encoder = BodyEncoder::new(framing);
+    if !send(session, worker, &mut body, &mut encoder).await {
+        session.out.clear();
+        if framing == Framing::UntilClose {
+            // Here an orderly close would say that the body is complete.
+            session.connection.io.borrow().reset_on_close();
+        }
+        return Answered::Cut;
+    }
+    if close { Answered::Close } else { Answered::KeepAlive }
+}
+
+/// Pumps the body; returns whether the client was sent all of it.
+async fn send<H: Handler>(
+    session: &mut Session,
+    worker: &Worker<H>,
+    body: &mut Body,
+    encoder: &mut BodyEncoder,
+) -> bool {
+    let timeout = worker.limits.write_timeout;
+    session.deadline.disarm();
+    let Session { connection, out, deadline, .. } = session;
+    let mut taken = out.taken();
+    poll_fn(|cx| {
+        let pumped = poll_pump(body, encoder, out, cx, |out, cx| {
+            out.poll_write(&mut connection.io.borrow_mut(), cx)
+        });
+        match pumped {
+            Ok(None) => Poll::Ready(true),
+            Err(_) => Poll::Ready(false),
+            Ok(Some(Blocked::Body)) => {
+                deadline.disarm();
+                connection.poll_gone(cx).map(|()| false)
+            }
+            Ok(Some(Blocked::Io)) => {
+                body.poll_progress(cx);
+                if std::mem::replace(&mut taken, out.taken()) == out.taken() {
+                    deadline.arm_once(timeout);
+                } else {
+                    deadline.arm(timeout);
+                }
+                deadline.poll_expired(cx).map(|()| false)
+            }
+        }
+    })
+    .await
+}
+
+fn framing(body: &Body, version: Version) -> Framing {
+    match body.size_hint().exact() {
+        Some(0) => Framing::Empty,
+        Some(length) => Framing::Length(length),
+        None if version == Version::HTTP_11 => Framing::Chunked,
+        None => Framing::UntilClose,
+    }
+}
+
+fn says_close(parts: &http::response::Parts) -> bool {
+    parts.headers.get(header::CONNECTION).is_some_and(|value| {
+        h1::list(value.as_bytes()).any(|option| option.eq_ignore_ascii_case(b"close"))
+    })
+}
+
+/// Queues the answer to a message that was refused before a handler saw it.
+pub(super) fn respond_refusal(refusal: Refusal, with_body: bool, out: &mut Outgoing) {
+    let mut response = Response::new(());
+    *response.status_mut() = refusal.status();
+    let text = if response.status() == StatusCode::BAD_REQUEST {
+        format!("Bad request: {refusal}")
+    } else {
+        refusal.to_string()
+    };
+    let (mut parts, ()) = response.into_parts();
+    let content_type = http::HeaderValue::from_static("text/plain");
+    parts.headers.insert(header::CONTENT_TYPE, content_type);
+    let hop = ResponseFraming {
+        framing: Framing::Length(text.len() as u64),
+        version: Version::HTTP_11,
+        close: true,
+    };
+    h1::response_head(&parts, &http::Method::GET, hop, http_date, out.head());
+    if with_body {
+        out.head().extend_from_slice(text.as_bytes());
+    }
+}
