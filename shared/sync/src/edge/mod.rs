@@ -1,0 +1,22 @@
+//! The edge's half: what an edge believes, stores and runs.
+//!
+//! ```text
+//!  Down ──Connected──▶ Greeting ──Accept──▶ Up: Idle ──Update──▶ Receiving ──▶ Preparing
+//!   ▲                                        ▲   └───Offer──▶ Walking ────────────▲ │
+//!   │                                        │                                      ▼
+//!   └── Disconnected, Close                  └────── Ack{ACTIVE} ◀── Activate ── Prepared
+//! ```
+//! Architecture invariant: a view becomes active only as a `VerifiedView`, and only one that is
+//! not below the floor. Every other byte of a stream is untrusted.
+
+mod alarm;
+mod floor;
+mod receive;
+mod session;
+mod walk;
+
+pub use alarm::{Alarm, AlarmCode};
+pub use floor::Floors;
+pub use session::{
+    Boot, CloseReason, EdgeFacts, EdgeSession, Effect, Input, PreparedObjectRefusal, Preparation,
+};
