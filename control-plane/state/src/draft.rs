@@ -244,12 +244,12 @@ impl<'a> Draft<'a> {
 
 /// Decodes the envelope of a resource.
 pub(crate) fn decode_stored(table: Table, bytes: &Bytes) -> Result<Stored, ReadError> {
-    Stored::decode(bytes.clone()).map_err(|error| ReadError::corrupt(table, error))
+    Stored::decode(bytes.clone()).map_err(|error| ReadError::corrupt(table, error.to_string()))
 }
 
 /// Reads a stored hash.
 pub(crate) fn stored_hash(table: Table, bytes: &[u8]) -> Result<Hash, ReadError> {
     bytes
         .try_into()
-        .map_err(|_| ReadError::corrupt(table, "a hash is not 32 bytes"))
+        .map_err(|_wrong_length| ReadError::corrupt(table, "a hash is not 32 bytes"))
 }

@@ -84,7 +84,8 @@ impl Event {
     }
 
     pub(crate) fn decode(revision: u64, bytes: &[u8]) -> Result<Event, ReadError> {
-        let corrupt = |error: &dyn std::error::Error| ReadError::corrupt(Table::Event, error);
+        let corrupt =
+            |error: &dyn std::error::Error| ReadError::corrupt(Table::Event, error.to_string());
         let wire = EventWire::decode(bytes).map_err(|error| corrupt(&error))?;
         let kind = ResourceKind::try_from(wire.kind).map_err(|error| corrupt(&error))?;
         Ok(Event {

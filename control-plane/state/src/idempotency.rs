@@ -31,7 +31,8 @@ pub(crate) fn recall(reader: &dyn StateReader, txn: &Txn) -> Result<Option<Reply
     let Some(bytes) = reader.get(Table::Idempotency, &key)? else {
         return Ok(None);
     };
-    let corrupt = |error: &dyn std::error::Error| ReadError::corrupt(Table::Idempotency, error);
+    let corrupt =
+        |error: &dyn std::error::Error| ReadError::corrupt(Table::Idempotency, error.to_string());
     let record = IdempotencyRecord::decode(bytes).map_err(|error| corrupt(&error))?;
     if record.body_digest != txn.body_digest().as_slice() {
         let message = "was used for another request";

@@ -57,7 +57,7 @@ pub fn events_pruned_to(reader: &dyn StateReader) -> Result<u64, ReadError> {
 fn event_cursor(key: &[u8]) -> Result<EventCursor, ReadError> {
     let cut = || ReadError::corrupt(Table::Event, "an event key is not 12 bytes");
     let (revision, position) = key.split_first_chunk().ok_or_else(cut)?;
-    let position = position.try_into().map_err(|_| cut())?;
+    let position = position.try_into().map_err(|_wrong_length| cut())?;
     Ok(EventCursor {
         revision: u64::from_be_bytes(*revision),
         position: u32::from_be_bytes(position),

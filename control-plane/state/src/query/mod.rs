@@ -215,7 +215,8 @@ fn page_of(
 
 fn decode_resource<T: Record>(table: Table, bytes: &Bytes) -> Result<Resource<T>, ReadError> {
     let stored = decode_stored(table, bytes)?;
-    let value = T::decode(stored.value).map_err(|error| ReadError::corrupt(table, error))?;
+    let value =
+        T::decode(stored.value).map_err(|error| ReadError::corrupt(table, error.to_string()))?;
     Ok(Resource {
         revision: stored.revision,
         created_ms: stored.created_ms,
@@ -226,5 +227,5 @@ fn decode_resource<T: Record>(table: Table, bytes: &Bytes) -> Result<Resource<T>
 }
 
 fn text(table: Table, bytes: &[u8]) -> Result<String, ReadError> {
-    String::from_utf8(bytes.to_vec()).map_err(|error| ReadError::corrupt(table, error))
+    String::from_utf8(bytes.to_vec()).map_err(|error| ReadError::corrupt(table, error.to_string()))
 }

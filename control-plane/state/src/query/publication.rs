@@ -88,9 +88,9 @@ pub fn object_references(reader: &dyn StateReader, hash: &Hash) -> Result<u64, R
         return Ok(0);
     };
     let bytes = bytes.as_ref().try_into();
-    bytes
-        .map(u64::from_be_bytes)
-        .map_err(|_| ReadError::corrupt(Table::Object, "a reference count is not 8 bytes"))
+    bytes.map(u64::from_be_bytes).map_err(|_wrong_length| {
+        ReadError::corrupt(Table::Object, "a reference count is not 8 bytes")
+    })
 }
 
 /// Reads one live object.
