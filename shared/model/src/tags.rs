@@ -16,7 +16,9 @@ pub enum TagError {
     #[error("{0} tags, expected at most {SELECTOR_TAGS_MAX}")]
     TooMany(usize),
     /// A tag that is empty, too long, or holds a control character, comma or exclamation mark.
-    #[error("tag {0:?}, expected 1 to {TAG_CHARACTERS_MAX} printable characters without ',' and '!'")]
+    #[error(
+        "tag {0:?}, expected 1 to {TAG_CHARACTERS_MAX} printable characters without ',' and '!'"
+    )]
     Invalid(String),
     /// A tag that is both included and excluded.
     #[error("tag {0:?} is both included and excluded")]
@@ -42,7 +44,11 @@ impl TagSelector {
             return Err(TagError::TooMany(tags.len()));
         }
         let mut selector = Self::default();
-        for tag in tags.iter().map(|tag| tag.as_ref().trim()).filter(|tag| !tag.is_empty()) {
+        for tag in tags
+            .iter()
+            .map(|tag| tag.as_ref().trim())
+            .filter(|tag| !tag.is_empty())
+        {
             let (set, name) = match tag.strip_prefix('!') {
                 Some(name) => (&mut selector.exclusions, name.trim()),
                 None => (&mut selector.inclusions, tag),
@@ -52,7 +58,11 @@ impl TagSelector {
             }
             set.insert(fold(name));
         }
-        match selector.inclusions.intersection(&selector.exclusions).next() {
+        match selector
+            .inclusions
+            .intersection(&selector.exclusions)
+            .next()
+        {
             Some(tag) => Err(TagError::Contradiction(tag.clone())),
             None => Ok(selector),
         }
@@ -116,13 +126,18 @@ impl fmt::Display for TagSelector {
 pub fn is_tag(text: &str) -> bool {
     let length = text.chars().count();
     (1..=TAG_CHARACTERS_MAX).contains(&length)
-        && !text.chars().any(|character| character.is_control() || matches!(character, ',' | '!'))
+        && !text
+            .chars()
+            .any(|character| character.is_control() || matches!(character, ',' | '!'))
         && !fold(text).is_empty()
 }
 
 /// Removes what does not matter in a comparison: case and accents.
 fn fold(tag: &str) -> String {
-    tag.nfd().filter(|character| !is_combining_mark(*character)).flat_map(char::to_lowercase).collect()
+    tag.nfd()
+        .filter(|character| !is_combining_mark(*character))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -130,7 +145,10 @@ mod tests {
     use super::*;
 
     fn set(tags: &str) -> BTreeSet<String> {
-        tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+        tags.split(',')
+            .filter(|tag| !tag.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     fn selector(tags: &str) -> TagSelector {
@@ -152,7 +170,11 @@ mod tests {
             ("a,!b", "", false),
             ("Été", "ete", true),
         ] {
-            assert_eq!(selector(edge).accepts(&set(api)), expected, "{edge:?} {api:?}");
+            assert_eq!(
+                selector(edge).accepts(&set(api)),
+                expected,
+                "{edge:?} {api:?}"
+            );
         }
     }
 
@@ -173,9 +195,21 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        assert!(matches!(TagSelector::parse(&["a", "!A"]), Err(TagError::Contradiction(_))));
-        assert!(matches!(TagSelector::parse(&["!"]), Err(TagError::Invalid(_))));
-        assert!(matches!(TagSelector::parse(&["a!b"]), Err(TagError::Invalid(_))));
-        assert!(matches!(TagSelector::parse(&vec!["a"; 65]), Err(TagError::TooMany(65))));
+        assert!(matches!(
+            TagSelector::parse(&["a", "!A"]),
+            Err(TagError::Contradiction(_))
+        ));
+        assert!(matches!(
+            TagSelector::parse(&["!"]),
+            Err(TagError::Invalid(_))
+        ));
+        assert!(matches!(
+            TagSelector::parse(&["a!b"]),
+            Err(TagError::Invalid(_))
+        ));
+        assert!(matches!(
+            TagSelector::parse(&vec!["a"; 65]),
+            Err(TagError::TooMany(65))
+        ));
     }
 }

@@ -82,7 +82,11 @@ pub struct Notice {
 impl Notice {
     /// Makes a remark about a path.
     pub fn new(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code, path: path.into(), message: message.into() }
+        Self {
+            code,
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
