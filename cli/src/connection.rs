@@ -34,7 +34,9 @@ pub(crate) struct Bearer {
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.token.clone());
+        request
+            .metadata_mut()
+            .insert("authorization", self.token.clone());
         if let Some(timeout) = self.timeout {
             request.set_timeout(timeout);
         }
@@ -89,7 +91,9 @@ async fn open(global: &Global, timeout: Option<Duration>) -> Result<Cluster, Fai
         }
     }
     let reasons = reasons.join("\n  ");
-    Err(Failure::unreachable(format!("no control-plane node can be reached\n  {reasons}")))
+    Err(Failure::unreachable(format!(
+        "no control-plane node can be reached\n  {reasons}"
+    )))
 }
 
 async fn dial(server: &str, ca_pem: &str) -> Result<Channel, String> {
@@ -144,9 +148,16 @@ pub(crate) fn resolve(global: &Global) -> Result<Login, Failure> {
 fn from_flags(global: &Global) -> Result<Login, Failure> {
     let missing = |flag| Failure::usage(format!("--server also needs {flag}"));
     let ca = global.ca.as_ref().ok_or_else(|| missing("--ca"))?;
-    let token = global.token_file.as_ref().ok_or_else(|| missing("--token-file"))?;
+    let token = global
+        .token_file
+        .as_ref()
+        .ok_or_else(|| missing("--token-file"))?;
     Ok(Login {
-        servers: global.server.iter().map(|server| with_scheme(server)).collect(),
+        servers: global
+            .server
+            .iter()
+            .map(|server| with_scheme(server))
+            .collect(),
         ca_pem: read(ca)?,
         token: read(token)?.trim().to_owned(),
     })
@@ -156,14 +167,22 @@ fn from_endpoints(path: &Path) -> Result<Login, Failure> {
     let endpoints: Endpoints = serde_json::from_str(&read(path)?)
         .map_err(|error| Failure::refused(format!("{} is damaged: {error}", path.display())))?;
     Ok(Login {
-        servers: endpoints.control.iter().map(|node| with_scheme(&node.grpc)).collect(),
+        servers: endpoints
+            .control
+            .iter()
+            .map(|node| with_scheme(&node.grpc))
+            .collect(),
         ca_pem: read(&endpoints.ca_file)?,
         token: read(&endpoints.admin_token_file)?.trim().to_owned(),
     })
 }
 
 fn with_scheme(server: &str) -> String {
-    if server.contains("://") { server.to_owned() } else { format!("https://{server}") }
+    if server.contains("://") {
+        server.to_owned()
+    } else {
+        format!("https://{server}")
+    }
 }
 
 /// Writes the login where only its owner can read it.
@@ -190,7 +209,9 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> 
         .mode(0o600)
         .open(&draft)
         .map_err(explain)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(explain)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(explain)?;
     fs::rename(&draft, path).map_err(explain)
 }
 

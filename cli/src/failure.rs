@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use tidegate_wire::status::{field_violations, conflict_of};
+use tidegate_wire::status::{conflict_of, field_violations};
 use tonic::{Code, Status};
 
 /// A command that did not do what was asked.
@@ -22,12 +22,18 @@ enum Kind {
 impl Failure {
     /// The other side, or the input, said no (exit code 1).
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Refused, message: message.into() }
+        Self {
+            kind: Kind::Refused,
+            message: message.into(),
+        }
     }
 
     /// The command line makes no sense (exit code 2).
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, message: message.into() }
+        Self {
+            kind: Kind::Usage,
+            message: message.into(),
+        }
     }
 
     /// True when the same call may succeed on another node, or a moment later.
@@ -37,7 +43,10 @@ impl Failure {
 
     /// No control-plane node could be reached (exit code 3).
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Unreachable, message: message.into() }
+        Self {
+            kind: Kind::Unreachable,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
@@ -63,7 +72,10 @@ impl From<Status> for Failure {
         };
         let mut message = status.message().to_owned();
         for violation in field_violations(&status) {
-            message.push_str(&format!("\n  {}: {}", violation.field, violation.description));
+            message.push_str(&format!(
+                "\n  {}: {}",
+                violation.field, violation.description
+            ));
         }
         if let Some(conflict) = conflict_of(&status) {
             message.push_str(&format!(

@@ -17,12 +17,20 @@ pub(crate) struct Column {
 
 /// A column that is always shown.
 pub(crate) const fn column(heading: &'static str, member: &'static str) -> Column {
-    Column { heading, member, wide: false }
+    Column {
+        heading,
+        member,
+        wide: false,
+    }
 }
 
 /// A column shown by `-o wide` only.
 pub(crate) const fn wide(heading: &'static str, member: &'static str) -> Column {
-    Column { heading, member, wide: true }
+    Column {
+        heading,
+        member,
+        wide: true,
+    }
 }
 
 /// Prints many things of one kind.
@@ -81,33 +89,58 @@ pub(crate) fn pretty(value: &Value) -> String {
 }
 
 fn table(columns: &[Column], rows: &[Value], all: bool) -> String {
-    let shown: Vec<&Column> = columns.iter().filter(|column| all || !column.wide).collect();
+    let shown: Vec<&Column> = columns
+        .iter()
+        .filter(|column| all || !column.wide)
+        .collect();
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(shown.iter().map(|column| column.heading));
     for row in rows {
         table.add_row(shown.iter().map(|column| cell(&row[column.member])));
     }
-    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    table
+        .to_string()
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn members(value: &Value) -> String {
-    let Some(members) = value.as_object() else { return cell(value) };
+    let Some(members) = value.as_object() else {
+        return cell(value);
+    };
     let width = members.keys().map(String::len).max().unwrap_or(0);
     let lines = members.iter().map(|(name, value)| match value {
         Value::Array(items) if items.iter().any(Value::is_object) => {
-            let items: Vec<String> = items.iter().map(|item| format!("  {}", flat(item))).collect();
+            let items: Vec<String> = items
+                .iter()
+                .map(|item| format!("  {}", flat(item)))
+                .collect();
             format!("{name}:\n{}", items.join("\n"))
         }
-        other => format!("{:<pad$} {}", format!("{name}:"), cell(other), pad = width + 1),
+        other => format!(
+            "{:<pad$} {}",
+            format!("{name}:"),
+            cell(other),
+            pad = width + 1
+        ),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn flat(value: &Value) -> String {
-    let Some(members) = value.as_object() else { return cell(value) };
+    let Some(members) = value.as_object() else {
+        return cell(value);
+    };
     let shown = members.iter().filter(|(_, value)| !value.is_null());
-    shown.map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(" ")
+    shown
+        .map(|(name, value)| format!("{name}={}", cell(value)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn cell(value: &Value) -> String {
@@ -141,7 +174,14 @@ mod tests {
     #[test]
     fn missing_members_show_as_a_dash() {
         let text = table(COLUMNS, &[json!({})], true);
-        assert_eq!(text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>(), ["-", "-"]);
+        assert_eq!(
+            text.lines()
+                .nth(1)
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+            ["-", "-"]
+        );
     }
 
     #[test]

@@ -184,7 +184,10 @@ pub(crate) fn subscription(subscription: &pb::Subscription) -> Value {
 
 /// A subscription with the key that was just made for it, if one was.
 pub(crate) fn created_subscription(created: &pb::CreateSubscriptionResponse) -> Value {
-    let mut value = created.subscription.as_ref().map_or_else(|| json!({}), subscription);
+    let mut value = created
+        .subscription
+        .as_ref()
+        .map_or_else(|| json!({}), subscription);
     if !created.api_key.is_empty() {
         value["apiKey"] = json!(created.api_key);
     }
@@ -340,5 +343,8 @@ fn sorted<T>(
 ) -> Map<String, Value> {
     let mut members: Vec<_> = map.iter().collect();
     members.sort_by_key(|(name, _)| *name);
-    members.into_iter().map(|(name, item)| (name.clone(), value(item))).collect()
+    members
+        .into_iter()
+        .map(|(name, item)| (name.clone(), value(item)))
+        .collect()
 }

@@ -8,7 +8,10 @@ pub(crate) fn to_text(unix_ms: u64) -> Option<String> {
         return None;
     }
     let nanos = i128::from(unix_ms) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?.format(&Rfc3339).ok()
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()?
+        .format(&Rfc3339)
+        .ok()
 }
 
 /// Reads an RFC 3339 time; for command-line arguments.

@@ -23,7 +23,9 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
 pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     let stale: Vec<String> = pages(root)?
         .into_iter()
-        .filter(|(path, content)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(content))
+        .filter(|(path, content)| {
+            fs::read_to_string(root.join(path)).ok().as_ref() != Some(content)
+        })
         .map(|(path, _)| path)
         .collect();
     if !stale.is_empty() {
@@ -77,7 +79,10 @@ fn metrics(root: &Path) -> anyhow::Result<String> {
             }
             meaning.push_str(comment);
         } else if line.starts_with("pub const") {
-            let name = line.split('"').nth(1).context("a metric name is a string constant")?;
+            let name = line
+                .split('"')
+                .nth(1)
+                .context("a metric name is a string constant")?;
             page.push_str(&format!("| `{name}` | {meaning} |\n"));
             meaning.clear();
         } else {

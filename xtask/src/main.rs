@@ -25,5 +25,8 @@ fn main() -> anyhow::Result<()> {
 
 fn root() -> anyhow::Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(here.parent().context("xtask lies in the workspace")?.to_owned())
+    Ok(here
+        .parent()
+        .context("xtask lies in the workspace")?
+        .to_owned())
 }

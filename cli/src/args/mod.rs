@@ -13,7 +13,12 @@ pub(crate) use nouns::{
 
 /// Operate a Tidegate cluster, or run a whole one on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "tidegate",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -37,7 +42,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "TIDEGATE_ENDPOINTS")]
     pub endpoints: Option<PathBuf>,
     /// Environment to work in
-    #[arg(long, short, global = true, env = "TIDEGATE_ENVIRONMENT", default_value = "DEFAULT")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "TIDEGATE_ENVIRONMENT",
+        default_value = "DEFAULT"
+    )]
     pub environment: String,
     /// How to print results
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]

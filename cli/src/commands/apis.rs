@@ -36,7 +36,11 @@ pub(super) async fn export(global: &Global, args: ExportArgs) -> Result<(), Fail
         .into(),
         number: args.number,
     };
-    let exported = client(global).await?.export_api(request).await?.into_inner();
+    let exported = client(global)
+        .await?
+        .export_api(request)
+        .await?
+        .into_inner();
     output::raw(&exported.content)
 }
 
@@ -61,7 +65,10 @@ pub(super) async fn stop(global: &Global, api: String) -> Result<(), Failure> {
 }
 
 pub(super) async fn find(global: &Global, api: &str) -> Result<Api, Failure> {
-    let request = GetApiRequest { environment: global.environment.clone(), api: api.to_owned() };
+    let request = GetApiRequest {
+        environment: global.environment.clone(),
+        api: api.to_owned(),
+    };
     Ok(client(global).await?.get_api(request).await?.into_inner())
 }
 
@@ -71,7 +78,11 @@ pub(super) async fn all(global: &Global) -> Result<Vec<Api>, Failure> {
     let mut page_token = String::new();
     loop {
         let environment = global.environment.clone();
-        let request = ListApisRequest { environment, page_size: PAGE_SIZE, page_token };
+        let request = ListApisRequest {
+            environment,
+            page_size: PAGE_SIZE,
+            page_token,
+        };
         let page = client.list_apis(request).await?.into_inner();
         apis.extend(page.apis);
         if page.next_page_token.is_empty() {

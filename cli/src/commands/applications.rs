@@ -17,12 +17,19 @@ use crate::{
 const PAGE_SIZE: u32 = 500;
 
 async fn client(global: &Global) -> Result<ApplicationServiceClient<Cluster>, Failure> {
-    Ok(ApplicationServiceClient::new(connection::connect(global).await?))
+    Ok(ApplicationServiceClient::new(
+        connection::connect(global).await?,
+    ))
 }
 
 pub(super) async fn run(global: &Global, command: ApplicationCommand) -> Result<(), Failure> {
     match command {
-        ApplicationCommand::Create { name, description, client_id, client_certificate } => {
+        ApplicationCommand::Create {
+            name,
+            description,
+            client_id,
+            client_certificate,
+        } => {
             let certificate = match client_certificate {
                 None => String::new(),
                 Some(path) => std::fs::read_to_string(&path).map_err(|error| {
@@ -37,7 +44,11 @@ pub(super) async fn run(global: &Global, command: ApplicationCommand) -> Result<
                 client_certificate: certificate,
                 idempotency_key: idempotency_key(),
             };
-            let created = client(global).await?.create_application(request).await?.into_inner();
+            let created = client(global)
+                .await?
+                .create_application(request)
+                .await?
+                .into_inner();
             output::one(global.output, &render::application(&created))
         }
         ApplicationCommand::List => list(global).await,
@@ -51,8 +62,15 @@ pub(super) async fn list(global: &Global) -> Result<(), Failure> {
 }
 
 pub(super) async fn find(global: &Global, application: String) -> Result<Application, Failure> {
-    let request = GetApplicationRequest { environment: global.environment.clone(), application };
-    Ok(client(global).await?.get_application(request).await?.into_inner())
+    let request = GetApplicationRequest {
+        environment: global.environment.clone(),
+        application,
+    };
+    Ok(client(global)
+        .await?
+        .get_application(request)
+        .await?
+        .into_inner())
 }
 
 pub(super) async fn delete(global: &Global, application: String) -> Result<(), Failure> {
@@ -71,7 +89,11 @@ async fn all(global: &Global) -> Result<Vec<Application>, Failure> {
     let mut page_token = String::new();
     loop {
         let environment = global.environment.clone();
-        let request = ListApplicationsRequest { environment, page_size: PAGE_SIZE, page_token };
+        let request = ListApplicationsRequest {
+            environment,
+            page_size: PAGE_SIZE,
+            page_token,
+        };
         let page = client.list_applications(request).await?.into_inner();
         applications.extend(page.applications);
         if page.next_page_token.is_empty() {

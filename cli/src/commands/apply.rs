@@ -49,7 +49,11 @@ pub(super) async fn diff(global: &Global, args: FilesArgs) -> Result<(), Failure
     match global.output {
         Format::Json | Format::Yaml => output::one(global.output, &values(&response)),
         Format::Table | Format::Wide => {
-            for result in response.results.iter().filter(|result| !result.diff.is_empty()) {
+            for result in response
+                .results
+                .iter()
+                .filter(|result| !result.diff.is_empty())
+            {
                 output::line(&format!("# {} {}", result.kind, result.name))?;
                 output::line(result.diff.trim_end())?;
             }

@@ -24,7 +24,9 @@ pub(super) async fn run(global: &Global, command: ClusterCommand) -> Result<(), 
             output::list(global.output, render::MEMBER_COLUMNS, rows)
         }
         ClusterCommand::TransferLeader { to } => {
-            cluster.transfer_leader(TransferLeaderRequest { to_node: to }).await?;
+            cluster
+                .transfer_leader(TransferLeaderRequest { to_node: to })
+                .await?;
             Ok(())
         }
     }

@@ -32,7 +32,11 @@ pub(super) async fn deploy(global: &Global, args: DeployArgs) -> Result<(), Fail
         if_match: args.if_match.unwrap_or_default(),
         idempotency_key: idempotency_key(),
     };
-    let deployment = apis::client(global).await?.deploy_api(request).await?.into_inner();
+    let deployment = apis::client(global)
+        .await?
+        .deploy_api(request)
+        .await?
+        .into_inner();
     settle(global, &deployment, args.wait).await
 }
 
@@ -45,7 +49,11 @@ pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<(), 
         message: args.message.unwrap_or_default(),
         idempotency_key: idempotency_key(),
     };
-    let deployment = apis::client(global).await?.rollback_api(request).await?.into_inner();
+    let deployment = apis::client(global)
+        .await?
+        .rollback_api(request)
+        .await?
+        .into_inner();
     settle(global, &deployment, args.wait).await
 }
 
@@ -64,11 +72,17 @@ pub(super) async fn wait(global: &Global, api: &str, number: u64) -> Result<(), 
     if let Ok(result) = outcome {
         return result;
     }
-    let waiting = with_phase(&last, Phase::Pending).collect::<Vec<_>>().join(", ");
+    let waiting = with_phase(&last, Phase::Pending)
+        .collect::<Vec<_>>()
+        .join(", ");
     Err(Failure::refused(format!(
         "deployment {number} is recorded, but not active everywhere after {}: waiting for {}",
         humantime::format_duration(global.timeout),
-        if waiting.is_empty() { "the control plane" } else { &waiting },
+        if waiting.is_empty() {
+            "the control plane"
+        } else {
+            &waiting
+        },
     )))
 }
 
@@ -132,7 +146,10 @@ fn judge(progress: &DeploymentProgress, number: u64) -> Result<(), Failure> {
     if refusals.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(format!("deployment {number} was refused by{}", refusals.concat())))
+    Err(Failure::refused(format!(
+        "deployment {number} was refused by{}",
+        refusals.concat()
+    )))
 }
 
 fn with_phase(progress: &DeploymentProgress, phase: Phase) -> impl Iterator<Item = &str> {
@@ -179,9 +196,22 @@ pub(super) async fn compare(
         Some(number) => number,
         None => live_number(global, &api).await?,
     };
-    let request = CompareApiRequest { environment: global.environment.clone(), api, from, to };
-    let compared = apis::client(global).await?.compare_api(request).await?.into_inner();
-    let differences: Vec<_> = compared.differences.iter().map(render::difference).collect();
+    let request = CompareApiRequest {
+        environment: global.environment.clone(),
+        api,
+        from,
+        to,
+    };
+    let compared = apis::client(global)
+        .await?
+        .compare_api(request)
+        .await?
+        .into_inner();
+    let differences: Vec<_> = compared
+        .differences
+        .iter()
+        .map(render::difference)
+        .collect();
     match global.output {
         Format::Json | Format::Yaml => output::one(
             global.output,
@@ -194,7 +224,9 @@ pub(super) async fn compare(
 
 async fn live_number(global: &Global, api: &str) -> Result<u64, Failure> {
     match apis::find(global, api).await?.deployment_number {
-        0 => Err(Failure::refused(format!("{api} was never deployed: give --from and --to"))),
+        0 => Err(Failure::refused(format!(
+            "{api} was never deployed: give --from and --to"
+        ))),
         number => Ok(number),
     }
 }

@@ -33,7 +33,9 @@ pub(super) async fn describe(global: &Global, id: String) -> Result<(), Failure>
 
 pub(super) async fn tags(global: &Global) -> Result<(), Failure> {
     let mut edges = EdgeServiceClient::new(connection::connect(global).await?);
-    let request = ListTagsRequest { environment: global.environment.clone() };
+    let request = ListTagsRequest {
+        environment: global.environment.clone(),
+    };
     let listed = edges.list_tags(request).await?.into_inner();
     let rows = listed.tags.iter().map(render::tag).collect();
     output::list(global.output, render::TAG_COLUMNS, rows)

@@ -38,7 +38,9 @@ pub(super) fn run(_global: &Global, args: FilesArgs) -> Result<(), Failure> {
 }
 
 fn check(document: &SourceDocument, source: &str, problems: &mut Vec<String>) {
-    let SourceDocument::Api(api) = document else { return };
+    let SourceDocument::Api(api) = document else {
+        return;
+    };
     for notice in &api.notices {
         output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
     }

@@ -10,7 +10,11 @@ pub(super) async fn login(global: &Global) -> Result<(), Failure> {
     let mut tokens = TokenServiceClient::new(connection::connect(global).await?);
     let identity = tokens.who_am_i(WhoAmIRequest {}).await?.into_inner();
     let path = connection::remember(&login)?;
-    output::remark(&format!("logged in as {}, remembered in {}", identity.name, path.display()));
+    output::remark(&format!(
+        "logged in as {}, remembered in {}",
+        identity.name,
+        path.display()
+    ));
     Ok(())
 }
 

@@ -38,9 +38,11 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(args) => apis::export(global, args).await,
         Command::Get { kind, name } => resources::get(global, kind, name).await,
         Command::Describe { kind, name } => resources::describe(global, kind, name).await,
-        Command::Delete { kind, name, close_plans } => {
-            resources::delete(global, kind, name, close_plans).await
-        }
+        Command::Delete {
+            kind,
+            name,
+            close_plans,
+        } => resources::delete(global, kind, name, close_plans).await,
         Command::Watch { kind, after } => watch::run(global, kind, after).await,
         Command::Deploy(args) => deployments::deploy(global, args).await,
         Command::History { api } => deployments::history(global, api).await,

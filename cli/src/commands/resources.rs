@@ -13,19 +13,16 @@ use crate::{
 /// Deployments shown by `describe api`.
 const RECENT_DEPLOYMENTS: u32 = 5;
 
-pub(super) async fn get(
-    global: &Global,
-    kind: Kind,
-    name: Option<String>,
-) -> Result<(), Failure> {
+pub(super) async fn get(global: &Global, kind: Kind, name: Option<String>) -> Result<(), Failure> {
     match (kind, name) {
         (Kind::Api, None) => {
             let rows = apis::all(global).await?.iter().map(render::api).collect();
             output::list(global.output, render::API_COLUMNS, rows)
         }
-        (Kind::Api, Some(name)) => {
-            output::one(global.output, &render::api(&apis::find(global, &name).await?))
-        }
+        (Kind::Api, Some(name)) => output::one(
+            global.output,
+            &render::api(&apis::find(global, &name).await?),
+        ),
         (Kind::Plan, name) => plans::list(global, name.as_deref()).await,
         (Kind::Application, None) => applications::list(global).await,
         (Kind::Application, Some(name)) => {
@@ -57,7 +54,11 @@ pub(super) async fn describe(global: &Global, kind: Kind, name: String) -> Resul
         page_size: RECENT_DEPLOYMENTS,
         page_token: String::new(),
     };
-    let recent = apis::client(global).await?.list_deployments(request).await?.into_inner();
+    let recent = apis::client(global)
+        .await?
+        .list_deployments(request)
+        .await?
+        .into_inner();
     let mut value = render::api(&api);
     value["deployments"] = recent.deployments.iter().map(render::deployment).collect();
     value["document"] = serde_json::from_slice(&api.document)
@@ -85,10 +86,12 @@ pub(super) async fn delete(
         }
         Kind::Application => applications::delete(global, name).await,
         Kind::Subscription => subscriptions::close(global, name).await,
-        Kind::Token => {
-            tokens::run(global, crate::args::TokenCommand::Revoke { id: name }).await
-        }
-        Kind::Plan => Err(Failure::usage("plans are closed: tidegate plan close PLAN --api API")),
-        Kind::Edge => Err(Failure::usage("edges leave the list by themselves once they are gone")),
+        Kind::Token => tokens::run(global, crate::args::TokenCommand::Revoke { id: name }).await,
+        Kind::Plan => Err(Failure::usage(
+            "plans are closed: tidegate plan close PLAN --api API",
+        )),
+        Kind::Edge => Err(Failure::usage(
+            "edges leave the list by themselves once they are gone",
+        )),
     }
 }

@@ -22,7 +22,10 @@ pub(super) fn read_all(sources: &[PathBuf]) -> Result<Vec<SourceDocument>, Failu
     let mut documents = Vec::new();
     for source in sources {
         if source.as_os_str() == "-" {
-            documents.push(SourceDocument { name: "-".to_owned(), content: stdin()?.into() });
+            documents.push(SourceDocument {
+                name: "-".to_owned(),
+                content: stdin()?.into(),
+            });
             continue;
         }
         let mut files = Vec::new();
@@ -30,7 +33,9 @@ pub(super) fn read_all(sources: &[PathBuf]) -> Result<Vec<SourceDocument>, Failu
             collect(source, 0, &mut files)?;
             if files.is_empty() {
                 let folder = source.display();
-                return Err(Failure::usage(format!("{folder} holds no .json, .yaml or .yml file")));
+                return Err(Failure::usage(format!(
+                    "{folder} holds no .json, .yaml or .yml file"
+                )));
             }
         } else {
             files.push(source.clone());
@@ -44,7 +49,10 @@ pub(super) fn read_all(sources: &[PathBuf]) -> Result<Vec<SourceDocument>, Failu
 
 fn stdin() -> Result<Vec<u8>, Failure> {
     let mut content = Vec::new();
-    std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+    std::io::stdin()
+        .lock()
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -58,20 +66,32 @@ fn read_file(path: &Path) -> Result<SourceDocument, Failure> {
         )));
     }
     let content = fs::read(path).map_err(explain)?;
-    Ok(SourceDocument { name: path.display().to_string(), content: content.into() })
+    Ok(SourceDocument {
+        name: path.display().to_string(),
+        content: content.into(),
+    })
 }
 
 fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let explain = |error| Failure::refused(format!("cannot read {}: {error}", folder.display()));
     if depth > DEPTH_MAX {
-        return Err(Failure::refused(format!("{}: nested too deeply", folder.display())));
+        return Err(Failure::refused(format!(
+            "{}: nested too deeply",
+            folder.display()
+        )));
     }
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect()
+        })
         .map_err(explain)?;
     entries.sort();
     for entry in entries {
-        let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let hidden = entry
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         if hidden {
             continue;
         }
@@ -81,14 +101,18 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), 
             files.push(entry);
         }
         if files.len() > FILES_MAX {
-            return Err(Failure::refused(format!("more than {FILES_MAX} files in one call")));
+            return Err(Failure::refused(format!(
+                "more than {FILES_MAX} files in one call"
+            )));
         }
     }
     Ok(())
 }
 
 fn is_definition(extension: &std::ffi::OsStr) -> bool {
-    ["json", "yaml", "yml"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    ["json", "yaml", "yml"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -104,8 +128,10 @@ mod tests {
         fs::create_dir(folder.path().join("sub")).unwrap();
         fs::write(folder.path().join("sub/c.yml"), "c").unwrap();
         let documents = read_all(&[folder.path().to_owned()]).unwrap();
-        let names: Vec<_> =
-            documents.iter().map(|document| document.name.rsplit('/').next().unwrap()).collect();
+        let names: Vec<_> = documents
+            .iter()
+            .map(|document| document.name.rsplit('/').next().unwrap())
+            .collect();
         assert_eq!(names, ["a.json", "b.yaml", "c.yml"]);
     }
 

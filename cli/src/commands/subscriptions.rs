@@ -17,15 +17,22 @@ use crate::{
 /// Subscriptions asked for per page.
 const PAGE_SIZE: u32 = 500;
 
-pub(super) async fn client(
-    global: &Global,
-) -> Result<SubscriptionServiceClient<Cluster>, Failure> {
-    Ok(SubscriptionServiceClient::new(connection::connect(global).await?))
+pub(super) async fn client(global: &Global) -> Result<SubscriptionServiceClient<Cluster>, Failure> {
+    Ok(SubscriptionServiceClient::new(
+        connection::connect(global).await?,
+    ))
 }
 
 pub(super) async fn run(global: &Global, command: SubscriptionCommand) -> Result<(), Failure> {
     match command {
-        SubscriptionCommand::Create { api, plan, app, starting_at, ending_at, api_key } => {
+        SubscriptionCommand::Create {
+            api,
+            plan,
+            app,
+            starting_at,
+            ending_at,
+            api_key,
+        } => {
             let request = CreateSubscriptionRequest {
                 environment: global.environment.clone(),
                 api,
@@ -37,11 +44,19 @@ pub(super) async fn run(global: &Global, command: SubscriptionCommand) -> Result
                 idempotency_key: idempotency_key(),
                 ..CreateSubscriptionRequest::default()
             };
-            let created = client(global).await?.create_subscription(request).await?.into_inner();
+            let created = client(global)
+                .await?
+                .create_subscription(request)
+                .await?
+                .into_inner();
             output::one(global.output, &render::created_subscription(&created))
         }
         SubscriptionCommand::List { api, app } => list(global, api, app).await,
-        SubscriptionCommand::Update { id, starting_at, ending_at } => {
+        SubscriptionCommand::Update {
+            id,
+            starting_at,
+            ending_at,
+        } => {
             let request = UpdateSubscriptionRequest {
                 environment: global.environment.clone(),
                 id,
@@ -49,12 +64,20 @@ pub(super) async fn run(global: &Global, command: SubscriptionCommand) -> Result
                 ending_ms: ending_at,
                 idempotency_key: idempotency_key(),
             };
-            let updated = client(global).await?.update_subscription(request).await?.into_inner();
+            let updated = client(global)
+                .await?
+                .update_subscription(request)
+                .await?
+                .into_inner();
             output::one(global.output, &render::subscription(&updated))
         }
         SubscriptionCommand::Accept { id } => {
             let request = action(global, id);
-            let accepted = client(global).await?.accept_subscription(request).await?.into_inner();
+            let accepted = client(global)
+                .await?
+                .accept_subscription(request)
+                .await?
+                .into_inner();
             output::one(global.output, &render::created_subscription(&accepted))
         }
         change => change_state(global, change).await,
@@ -106,11 +129,21 @@ pub(super) async fn list(global: &Global, api: String, app: String) -> Result<()
 }
 
 pub(super) async fn find(global: &Global, id: String) -> Result<Subscription, Failure> {
-    let request = GetSubscriptionRequest { environment: global.environment.clone(), id };
-    Ok(client(global).await?.get_subscription(request).await?.into_inner())
+    let request = GetSubscriptionRequest {
+        environment: global.environment.clone(),
+        id,
+    };
+    Ok(client(global)
+        .await?
+        .get_subscription(request)
+        .await?
+        .into_inner())
 }
 
 pub(super) async fn close(global: &Global, id: String) -> Result<(), Failure> {
-    client(global).await?.close_subscription(action(global, id)).await?;
+    client(global)
+        .await?
+        .close_subscription(action(global, id))
+        .await?;
     Ok(())
 }

@@ -17,7 +17,12 @@ use crate::{
 pub(super) async fn run(global: &Global, command: TokenCommand) -> Result<(), Failure> {
     let mut tokens = TokenServiceClient::new(connection::connect(global).await?);
     match command {
-        TokenCommand::Create { name, role, ttl, tags } => {
+        TokenCommand::Create {
+            name,
+            role,
+            ttl,
+            tags,
+        } => {
             let request = CreateTokenRequest {
                 name,
                 role: wire_role(role).into(),
@@ -26,13 +31,19 @@ pub(super) async fn run(global: &Global, command: TokenCommand) -> Result<(), Fa
                 idempotency_key: idempotency_key(),
             };
             let created = tokens.create_token(request).await?.into_inner();
-            let mut value = created.token.as_ref().map_or_else(|| json!({}), render::token);
+            let mut value = created
+                .token
+                .as_ref()
+                .map_or_else(|| json!({}), render::token);
             value["secret"] = json!(created.secret);
             output::one(global.output, &value)
         }
         TokenCommand::List => list(global).await,
         TokenCommand::Revoke { id } => {
-            let request = RevokeTokenRequest { id, idempotency_key: idempotency_key() };
+            let request = RevokeTokenRequest {
+                id,
+                idempotency_key: idempotency_key(),
+            };
             tokens.revoke_token(request).await?;
             Ok(())
         }

@@ -141,10 +141,18 @@ fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
 fn banner(layout: &Layout, plan: &Plan) -> String {
     let mut lines = vec!["Tidegate is ready.".to_owned(), String::new()];
     for (index, node) in plan.control.iter().enumerate() {
-        lines.push(format!("  control plane {}   https://{}", index + 1, node.grpc));
+        lines.push(format!(
+            "  control plane {}   https://{}",
+            index + 1,
+            node.grpc
+        ));
     }
     for (index, edge) in plan.edges.iter().enumerate() {
-        let tags = if edge.tags.is_empty() { String::new() } else { format!("  tags {}", edge.tags) };
+        let tags = if edge.tags.is_empty() {
+            String::new()
+        } else {
+            format!("  tags {}", edge.tags)
+        };
         lines.push(format!(
             "  edge {}            http://{}  https://{}  technical http://{}{tags}",
             index + 1,
@@ -160,8 +168,10 @@ fn banner(layout: &Layout, plan: &Plan) -> String {
     if let Some(edge) = plan.edges.first() {
         lines.push(format!("  curl http://{}/echo/hello", edge.http));
     }
-    let tidegate = std::env::current_exe()
-        .map_or_else(|_unknown| "tidegate".to_owned(), |path| path.display().to_string());
+    let tidegate = std::env::current_exe().map_or_else(
+        |_unknown| "tidegate".to_owned(),
+        |path| path.display().to_string(),
+    );
     let endpoints = match default_data_dir() {
         Ok(default) if default == layout.root() => String::new(),
         _ => format!(" --endpoints {}", layout.endpoints().display()),

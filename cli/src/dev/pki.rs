@@ -24,9 +24,8 @@ pub(super) fn ensure(layout: &Layout, nodes: usize) -> Result<(), Failure> {
         create_ca(layout)?;
     }
     let ca_key = KeyPair::from_pem(&fs::read_to_string(layout.ca_key())?).map_err(explain)?;
-    let issuer =
-        Issuer::from_ca_cert_pem(&fs::read_to_string(layout.ca_certificate())?, ca_key)
-            .map_err(explain)?;
+    let issuer = Issuer::from_ca_cert_pem(&fs::read_to_string(layout.ca_certificate())?, ca_key)
+        .map_err(explain)?;
     let names = (1..=nodes).map(|number| format!("control-{number}"));
     for name in names.chain(["edge".to_owned()]) {
         if !is_fresh(layout, &name) {
@@ -41,7 +40,9 @@ fn create_ca(layout: &Layout) -> Result<(), Failure> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.distinguished_name.push(DnType::CommonName, "Tidegate development CA");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Tidegate development CA");
     let now = OffsetDateTime::now_utc();
     params.not_before = now - BACKDATE;
     params.not_after = now + CA_LIFE;
@@ -52,13 +53,18 @@ fn create_ca(layout: &Layout) -> Result<(), Failure> {
 
 fn issue(layout: &Layout, issuer: &Issuer<'_, KeyPair>, name: &str) -> Result<(), Failure> {
     let key = KeyPair::generate().map_err(explain)?;
-    let mut params =
-        CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()])
-            .map_err(explain)?;
+    let mut params = CertificateParams::new([
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ])
+    .map_err(explain)?;
     params.distinguished_name.push(DnType::CommonName, name);
     // Nodes are clients of each other on the Raft port.
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let now = OffsetDateTime::now_utc();
     params.not_before = now - BACKDATE;

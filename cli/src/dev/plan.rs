@@ -81,9 +81,16 @@ impl Plan {
             })
             .collect::<Result<Vec<_>, Failure>>()?;
         let upstream = ports.take(saved.as_ref().map(|saved| saved.upstream), 9900)?;
-        let cluster_id =
-            saved.map_or_else(|| uuid::Uuid::new_v4().to_string(), |saved| saved.cluster_id);
-        let plan = Self { cluster_id, control, edges, upstream };
+        let cluster_id = saved.map_or_else(
+            || uuid::Uuid::new_v4().to_string(),
+            |saved| saved.cluster_id,
+        );
+        let plan = Self {
+            cluster_id,
+            control,
+            edges,
+            upstream,
+        };
         write_private(&layout.plan(), pretty(&json!(plan)).as_bytes())?;
         Ok(plan)
     }
@@ -100,9 +107,11 @@ impl Plan {
 
     /// All nodes as `--peers` spells them.
     pub(super) fn peers(&self) -> String {
-        let peers = self.control.iter().enumerate().map(|(index, node)| {
-            format!("{}={}/{}", index + 1, node.raft, node.grpc.port())
-        });
+        let peers = self
+            .control
+            .iter()
+            .enumerate()
+            .map(|(index, node)| format!("{}={}/{}", index + 1, node.raft, node.grpc.port()));
         peers.collect::<Vec<_>>().join(",")
     }
 }
@@ -154,7 +163,11 @@ mod tests {
 
     #[test]
     fn no_port_is_given_twice() {
-        let free = TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port();
+        let free = TcpListener::bind(loopback(0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let mut ports = Ports::default();
         let first = ports.take(None, free).unwrap();
         assert_ne!(ports.take(None, free).unwrap(), first);

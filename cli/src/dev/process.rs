@@ -48,14 +48,25 @@ impl Process {
             let program = command.as_std().get_program().display();
             Failure::refused(format!("cannot start {program}: {error}"))
         })?;
-        let stdout = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
+        let stdout = child
+            .stdout
+            .take()
+            .map(|stdout| BufReader::new(stdout).lines());
         let command_line = words(&command);
-        Ok(Self { name: name.to_owned(), command_line, log, child, stdout })
+        Ok(Self {
+            name: name.to_owned(),
+            command_line,
+            log,
+            child,
+            stdout,
+        })
     }
 
     /// Returns once the child has printed its ready line.
     pub(super) async fn wait_until_ready(&mut self, deadline: Duration) -> Result<(), Failure> {
-        let Some(stdout) = &mut self.stdout else { return Ok(()) };
+        let Some(stdout) = &mut self.stdout else {
+            return Ok(());
+        };
         let reason = match timeout(deadline, stdout.next_line()).await {
             Ok(Ok(Some(line))) if line.contains("\"ready\":true") => return Ok(()),
             Ok(Ok(Some(line))) => format!("said {line:?}"),
@@ -77,7 +88,10 @@ impl Process {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         };
-        format!("{} ended ({how}); to start it again:\n  {}", self.name, self.command_line)
+        format!(
+            "{} ended ({how}); to start it again:\n  {}",
+            self.name, self.command_line
+        )
     }
 
     /// Sends SIGTERM.
@@ -101,7 +115,10 @@ impl Process {
 
 pub(super) fn start_upstream(layout: &Layout, plan: &Plan) -> Result<Process, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("sample-upstream").arg("--listen").arg(plan.upstream.to_string());
+    command
+        .arg("sample-upstream")
+        .arg("--listen")
+        .arg(plan.upstream.to_string());
     Process::spawn(layout, "upstream", command)
 }
 
@@ -116,8 +133,18 @@ pub(super) fn start_control(
     command
         .arg("--data-dir")
         .arg(layout.node(number))
-        .args(["--node-id", &number.to_string(), "--cluster-id", &plan.cluster_id])
-        .args(["--grpc", &node.grpc.to_string(), "--raft", &node.raft.to_string()])
+        .args([
+            "--node-id",
+            &number.to_string(),
+            "--cluster-id",
+            &plan.cluster_id,
+        ])
+        .args([
+            "--grpc",
+            &node.grpc.to_string(),
+            "--raft",
+            &node.raft.to_string(),
+        ])
         .args(["--peers", &plan.peers()])
         .arg("--tls-ca")
         .arg(layout.ca_certificate())
@@ -143,8 +170,11 @@ pub(super) fn start_control(
 pub(super) fn start_edge(layout: &Layout, plan: &Plan, number: usize) -> Result<Process, Failure> {
     let name = format!("edge-{number}");
     let edge = &plan.edges[number - 1];
-    let control: Vec<String> =
-        plan.control.iter().map(|node| format!("https://{}", node.grpc)).collect();
+    let control: Vec<String> = plan
+        .control
+        .iter()
+        .map(|node| format!("https://{}", node.grpc))
+        .collect();
     let mut command = Command::new(sibling("tidegate-edge")?);
     command
         .arg("--data-dir")
@@ -157,7 +187,12 @@ pub(super) fn start_edge(layout: &Layout, plan: &Plan, number: usize) -> Result<
         .arg(layout.trust_pin())
         .arg("--token-file")
         .arg(layout.edge_token())
-        .args(["--http", &edge.http.to_string(), "--https", &edge.https.to_string()])
+        .args([
+            "--http",
+            &edge.http.to_string(),
+            "--https",
+            &edge.https.to_string(),
+        ])
         .arg("--tls-cert")
         .arg(layout.certificate("edge"))
         .arg("--tls-key")
@@ -175,15 +210,24 @@ fn sibling(program: &str) -> Result<PathBuf, Failure> {
     if path.exists() {
         Ok(path)
     } else {
-        Err(Failure::refused(format!("{} is missing: build all programs", path.display())))
+        Err(Failure::refused(format!(
+            "{} is missing: build all programs",
+            path.display()
+        )))
     }
 }
 
 fn words(command: &Command) -> String {
     let command = command.as_std();
-    let words = std::iter::once(command.get_program())
-        .chain(command.get_args().filter(|argument| *argument != "--parent-bound"));
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    let words = std::iter::once(command.get_program()).chain(
+        command
+            .get_args()
+            .filter(|argument| *argument != "--parent-bound"),
+    );
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn tail(log: &Path) -> String {

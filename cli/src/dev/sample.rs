@@ -83,7 +83,9 @@ mod tests {
     fn the_sample_is_a_valid_definition() {
         let text = definition(SocketAddr::from(([127, 0, 0, 1], 9900)));
         let documents = parse_source("echo.yaml", text.as_bytes()).unwrap();
-        let [SourceDocument::Api(api)] = documents.as_slice() else { panic!("expected one API") };
+        let [SourceDocument::Api(api)] = documents.as_slice() else {
+            panic!("expected one API")
+        };
         validate_api(&api.canonical, &[]).unwrap();
     }
 }

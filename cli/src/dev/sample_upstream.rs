@@ -27,7 +27,9 @@ pub(crate) async fn run(listen: SocketAddr) -> Result<(), Failure> {
         tokio::spawn(async move {
             let server = auto::Builder::new(TokioExecutor::new());
             // A client that breaks off is no concern of an echo service.
-            let _ = server.serve_connection(TokioIo::new(stream), service_fn(echo)).await;
+            let _ = server
+                .serve_connection(TokioIo::new(stream), service_fn(echo))
+                .await;
         });
     }
 }
@@ -52,6 +54,8 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
     });
     let mut response = Response::new(Full::from(output::pretty(&answer) + "\n"));
     let json_type = hyper::header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json_type);
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, json_type);
     Ok(response)
 }

@@ -57,14 +57,18 @@ impl FromStr for LogFormat {
 /// Fails if the filter does not parse or a subscriber exists already.
 pub fn init(format: LogFormat, default_filter: &str) -> Result<(), LoggingError> {
     let filter = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| default_filter.to_owned());
-    let filter = EnvFilter::try_new(&filter)
-        .map_err(|source| LoggingError::InvalidFilter { filter: filter.clone(), source })?;
+    let filter = EnvFilter::try_new(&filter).map_err(|source| LoggingError::InvalidFilter {
+        filter: filter.clone(),
+        source,
+    })?;
     let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => {
-            registry.with(fmt::layer().with_writer(io::stderr).with_ansi(false)).try_init()
-        }
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init(),
+        LogFormat::Text => registry
+            .with(fmt::layer().with_writer(io::stderr).with_ansi(false))
+            .try_init(),
+        LogFormat::Json => registry
+            .with(fmt::layer().json().with_writer(io::stderr))
+            .try_init(),
     }
     .map_err(LoggingError::AlreadyInstalled)
 }

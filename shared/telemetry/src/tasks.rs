@@ -55,7 +55,9 @@ impl Tasks {
     pub async fn stop(&self, deadline: Duration) -> bool {
         self.cancelled.cancel();
         self.tracker.close();
-        tokio::time::timeout(deadline, self.tracker.wait()).await.is_ok()
+        tokio::time::timeout(deadline, self.tracker.wait())
+            .await
+            .is_ok()
     }
 }
 

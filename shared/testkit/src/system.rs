@@ -66,9 +66,21 @@ impl System {
     /// # Errors
     /// Fails if it does not become ready.
     pub fn start(program: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(program, arguments, &[])
+    }
+
+    /// As [`System::start`], with environment variables for all its processes.
+    ///
+    /// # Errors
+    /// Fails if it does not become ready.
+    pub fn start_with(
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let temporary = tempfile::tempdir()?;
         let data_dir = temporary.path().join("dev");
-        let mut system = Self::start_in(program, &data_dir, arguments)?;
+        let mut system = Self::launch(program, &data_dir, arguments, environment)?;
         system.temporary = Some(temporary);
         Ok(system)
     }
@@ -78,12 +90,22 @@ impl System {
     /// # Errors
     /// Fails if it does not become ready.
     pub fn start_in(program: &str, data_dir: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::launch(program, data_dir, arguments, &[])
+    }
+
+    fn launch(
+        program: &str,
+        data_dir: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(data_dir)?;
         let log = fs::File::create(data_dir.join("dev.log"))?;
         let mut dev = Command::new(program)
             .args(["dev", "--parent-bound", "--data-dir"])
             .arg(data_dir)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -94,7 +116,9 @@ impl System {
             if let Some(status) = dev.try_wait()? {
                 return Ok(Some(Err(status)));
             }
-            let Ok(text) = fs::read_to_string(&file) else { return Ok(None) };
+            let Ok(text) = fs::read_to_string(&file) else {
+                return Ok(None);
+            };
             Ok(Some(Ok(serde_json::from_str::<Value>(&text)?)))
         })?;
         match endpoints {
@@ -133,7 +157,10 @@ impl System {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--endpoints").arg(self.endpoints_file()).args(arguments);
+        command
+            .arg("--endpoints")
+            .arg(self.endpoints_file())
+            .args(arguments);
         command
     }
 
@@ -143,7 +170,12 @@ impl System {
     /// Fails if the command does.
     pub fn ok(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let ran = self.run(arguments)?;
-        ensure!(ran.code == 0, "{arguments:?} ended with {}: {}", ran.code, ran.stderr);
+        ensure!(
+            ran.code == 0,
+            "{arguments:?} ended with {}: {}",
+            ran.code,
+            ran.stderr
+        );
         Ok(ran.stdout)
     }
 
@@ -164,7 +196,12 @@ impl System {
     /// Fails if it ends otherwise.
     pub fn refused(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let ran = self.run(arguments)?;
-        ensure!(ran.code == 1, "{arguments:?} ended with {}: {}", ran.code, ran.stderr);
+        ensure!(
+            ran.code == 1,
+            "{arguments:?} ended with {}: {}",
+            ran.code,
+            ran.stderr
+        );
         Ok(ran.stderr)
     }
 
@@ -234,7 +271,18 @@ impl System {
                 Ok(self.find(name).is_err().then_some(()))
             })?;
         }
-        Ok(Stopped { name: name.to_owned(), arguments })
+        Ok(Stopped {
+            name: name.to_owned(),
+            arguments,
+        })
+    }
+
+    /// The process id of a process of the system.
+    ///
+    /// # Errors
+    /// Fails if it does not run.
+    pub fn pid(&self, name: &str) -> anyhow::Result<u32> {
+        Ok(u32::try_from(self.find(name)?.0.as_raw())?)
     }
 
     /// Kills a process the hard way.
@@ -251,18 +299,26 @@ impl System {
     /// Fails if it cannot be started.
     pub fn revive(&self, stopped: &Stopped) -> anyhow::Result<()> {
         let (program, arguments) = stopped.arguments.split_first().context("a command line")?;
-        let log = fs::File::options()
-            .append(true)
-            .create(true)
-            .open(self.data_dir.join("logs").join(format!("{}.log", stopped.name)))?;
+        let log = fs::File::options().append(true).create(true).open(
+            self.data_dir
+                .join("logs")
+                .join(format!("{}.log", stopped.name)),
+        )?;
         let child = Command::new(program)
             // The test thread is the parent now, and may end before the process should.
-            .args(arguments.iter().filter(|argument| *argument != "--parent-bound"))
+            .args(
+                arguments
+                    .iter()
+                    .filter(|argument| *argument != "--parent-bound"),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
-        self.revived.lock().map_err(|_poisoned| anyhow::anyhow!("poisoned"))?.push(child);
+        self.revived
+            .lock()
+            .map_err(|_poisoned| anyhow::anyhow!("poisoned"))?
+            .push(child);
         Ok(())
     }
 
@@ -273,21 +329,37 @@ impl System {
     pub fn stop(mut self) -> anyhow::Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.dev.id())?);
         kill(pid, Signal::SIGINT)?;
-        let status = wait_for("tidegate dev to end", STOP_DEADLINE, || Ok(self.dev.try_wait()?))?;
+        let status = wait_for("tidegate dev to end", STOP_DEADLINE, || {
+            Ok(self.dev.try_wait()?)
+        })?;
         ensure!(status.success(), "tidegate dev ended with {status}");
         Ok(())
     }
 
     /// Finds a process of this system by its data directory.
     fn find(&self, name: &str) -> anyhow::Result<(Pid, Vec<String>)> {
-        let wanted = self.data_dir.canonicalize()?.join(name).display().to_string();
+        let wanted = self
+            .data_dir
+            .canonicalize()?
+            .join(name)
+            .display()
+            .to_string();
         for entry in fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
                 continue;
             };
-            let Ok(line) = fs::read_to_string(entry.path().join("cmdline")) else { continue };
-            let words: Vec<String> =
-                line.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+            let Ok(line) = fs::read_to_string(entry.path().join("cmdline")) else {
+                continue;
+            };
+            let words: Vec<String> = line
+                .split('\0')
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect();
             if words.iter().any(|word| *word == wanted) {
                 return Ok((Pid::from_raw(pid), words));
             }

@@ -41,7 +41,11 @@ impl Upstream {
                 thread::spawn(move || serve(stream, text, &counter).ok());
             }
         });
-        Ok(Self { address, requests, ended })
+        Ok(Self {
+            address,
+            requests,
+            ended,
+        })
     }
 
     /// Where it listens.

@@ -11,12 +11,31 @@ struct Rule {
 }
 
 /// Crates without I/O: no runtime, no sockets, no clock of their own.
-const PURE: &[&str] = &["tokio", "tonic", "hyper", "tracing", "rand", "tidegate-proto"];
+const PURE: &[&str] = &[
+    "tokio",
+    "tonic",
+    "hyper",
+    "tracing",
+    "rand",
+    "tidegate-proto",
+];
 
 const RULES: &[Rule] = &[
-    Rule { name: "tidegate-proto", workspace: &[], never: &[] },
-    Rule { name: "tidegate-model", workspace: &[], never: PURE },
-    Rule { name: "tidegate-expression", workspace: &["tidegate-model"], never: PURE },
+    Rule {
+        name: "tidegate-proto",
+        workspace: &[],
+        never: &[],
+    },
+    Rule {
+        name: "tidegate-model",
+        workspace: &[],
+        never: PURE,
+    },
+    Rule {
+        name: "tidegate-expression",
+        workspace: &["tidegate-model"],
+        never: PURE,
+    },
     Rule {
         name: "tidegate-policy",
         workspace: &["tidegate-model", "tidegate-expression"],
@@ -27,7 +46,11 @@ const RULES: &[Rule] = &[
         workspace: &["tidegate-model", "tidegate-expression", "tidegate-policy"],
         never: PURE,
     },
-    Rule { name: "tidegate-view", workspace: &["tidegate-model"], never: PURE },
+    Rule {
+        name: "tidegate-view",
+        workspace: &["tidegate-model"],
+        never: PURE,
+    },
     Rule {
         name: "tidegate-sync",
         workspace: &["tidegate-model", "tidegate-view"],
@@ -35,11 +58,24 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "tidegate-wire",
-        workspace: &["tidegate-proto", "tidegate-model", "tidegate-view", "tidegate-sync"],
+        workspace: &[
+            "tidegate-proto",
+            "tidegate-model",
+            "tidegate-view",
+            "tidegate-sync",
+        ],
         never: &["tokio", "hyper"],
     },
-    Rule { name: "tidegate-telemetry", workspace: &[], never: &["tonic"] },
-    Rule { name: "tidegate-state", workspace: &["tidegate-model"], never: PURE },
+    Rule {
+        name: "tidegate-telemetry",
+        workspace: &[],
+        never: &["tonic"],
+    },
+    Rule {
+        name: "tidegate-state",
+        workspace: &["tidegate-model"],
+        never: PURE,
+    },
     Rule {
         name: "tidegate-storage",
         workspace: &["tidegate-state"],
@@ -107,17 +143,27 @@ const RULES: &[Rule] = &[
         ],
         never: &["openraft", "rocksdb"],
     },
-    Rule { name: "tidegate-testkit", workspace: &[], never: &[] },
+    Rule {
+        name: "tidegate-testkit",
+        workspace: &[],
+        never: &[],
+    },
     Rule {
         name: "tidegate-benches",
         workspace: &["tidegate-edge-http", "tidegate-model"],
         never: &["openraft", "rocksdb"],
     },
-    Rule { name: "xtask", workspace: &[], never: &[] },
+    Rule {
+        name: "xtask",
+        workspace: &[],
+        never: &[],
+    },
 ];
 
 pub(super) fn check(metadata: &Value) -> anyhow::Result<Vec<String>> {
-    let packages = metadata["packages"].as_array().context("metadata lists packages")?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("metadata lists packages")?;
     let mut complaints = Vec::new();
     for package in packages {
         let name = package["name"].as_str().context("a package has a name")?;
@@ -125,9 +171,13 @@ pub(super) fn check(metadata: &Value) -> anyhow::Result<Vec<String>> {
             complaints.push(format!("{name}: no dependency rule, add one to xtask"));
             continue;
         };
-        let dependencies = package["dependencies"].as_array().context("dependencies are listed")?;
+        let dependencies = package["dependencies"]
+            .as_array()
+            .context("dependencies are listed")?;
         for dependency in dependencies {
-            let used = dependency["name"].as_str().context("a dependency has a name")?;
+            let used = dependency["name"]
+                .as_str()
+                .context("a dependency has a name")?;
             // Tests may use what they like; programs may not.
             let is_normal = dependency["kind"].is_null();
             if is_normal && let Some(complaint) = judge(rule, used) {
@@ -144,7 +194,10 @@ fn judge(rule: &Rule, used: &str) -> Option<String> {
         return Some(format!("{} must never use {used}", rule.name));
     }
     if ours && !rule.workspace.contains(&used) {
-        return Some(format!("{} may not use {used}: the arrow points the other way", rule.name));
+        return Some(format!(
+            "{} may not use {used}: the arrow points the other way",
+            rule.name
+        ));
     }
     None
 }

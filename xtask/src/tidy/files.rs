@@ -11,18 +11,30 @@ use anyhow::{Context as _, ensure};
 /// Longest source file, in lines; tests are exempt.
 const LINES_MAX: usize = 600;
 /// Names that say nothing about what a module knows.
-const BANNED_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc", "manager"];
+const BANNED_NAMES: &[&str] = &[
+    "utils", "util", "helpers", "helper", "common", "misc", "manager",
+];
 
 /// The Rust files under version control.
 pub(super) fn tracked(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .current_dir(root)
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"])
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "*.rs",
+        ])
         .output()
         .context("cannot run git ls-files")?;
     ensure!(output.status.success(), "git ls-files failed");
     let listing = String::from_utf8(output.stdout).context("file names are UTF-8")?;
-    Ok(listing.lines().map(PathBuf::from).filter(|path| root.join(path).exists()).collect())
+    Ok(listing
+        .lines()
+        .map(PathBuf::from)
+        .filter(|path| root.join(path).exists())
+        .collect())
 }
 
 pub(super) fn check(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
@@ -43,16 +55,25 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
         || path.file_name().is_some_and(|name| name == "tests.rs");
     let lines = text.lines().count();
     if !is_test && lines > LINES_MAX {
-        complain(lines, &format!("{lines} lines, at most {LINES_MAX}: cut it by subject"));
+        complain(
+            lines,
+            &format!("{lines} lines, at most {LINES_MAX}: cut it by subject"),
+        );
     }
     for part in path.components() {
         let name = part.as_os_str().to_string_lossy();
         let stem = name.strip_suffix(".rs").unwrap_or(&name);
         if BANNED_NAMES.contains(&stem) {
-            complain(1, &format!("{stem:?} says nothing: name the thing after what it knows"));
+            complain(
+                1,
+                &format!("{stem:?} says nothing: name the thing after what it knows"),
+            );
         }
     }
-    let is_root_of_docs = text.lines().next().is_none_or(|line| line.starts_with("//!"));
+    let is_root_of_docs = text
+        .lines()
+        .next()
+        .is_none_or(|line| line.starts_with("//!"));
     if !is_root_of_docs && !text.starts_with("#![") {
         complain(1, "a module opens with //! and what lives in it");
     }
@@ -91,8 +112,17 @@ mod tests {
     #[test]
     fn empty_names_and_nameless_leftovers_are_refused() {
         assert_eq!(complaints("edge/src/utils.rs", "//! Things.\n"), 1);
-        assert_eq!(complaints("edge/src/route.rs", concat!("//! R.\n// TO", "DO later\n")), 1);
-        assert_eq!(complaints("edge/src/route.rs", concat!("//! R.\n// TO", "DO(#12) then\n")), 0);
+        assert_eq!(
+            complaints("edge/src/route.rs", concat!("//! R.\n// TO", "DO later\n")),
+            1
+        );
+        assert_eq!(
+            complaints(
+                "edge/src/route.rs",
+                concat!("//! R.\n// TO", "DO(#12) then\n")
+            ),
+            0
+        );
     }
 
     #[test]
