@@ -84,10 +84,10 @@ impl ReadError {
         }
     }
 
-    pub(crate) fn corrupt(table: Table, detail: impl ToString) -> ReadError {
+    pub(crate) fn corrupt(table: Table, detail: impl Into<String>) -> ReadError {
         ReadError::Corrupt {
             table,
-            detail: detail.to_string(),
+            detail: detail.into(),
         }
     }
 }

@@ -53,10 +53,10 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    pub(crate) fn new(what: &'static str, detail: impl ToString) -> Malformed {
+    pub(crate) fn new(what: &'static str, detail: impl Into<String>) -> Malformed {
         Malformed {
             what,
-            detail: detail.to_string(),
+            detail: detail.into(),
         }
     }
 }
