@@ -53,3 +53,10 @@ pub use txn::{DecodeError, Precondition, ResourceKind, TXN_BYTES_MAX, Txn};
 
 /// A BLAKE3-256 hash.
 pub type Hash = [u8; 32];
+
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod tests;
