@@ -2,8 +2,8 @@
 
 /// Target size of one chunk of objects or tree nodes; a single larger object travels alone.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-/// Largest object, the same limit as for a definition document, plus room for its envelope.
-pub const OBJECT_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
+/// Largest object.
+pub const OBJECT_BYTES_MAX: usize = tidegate_view::OBJECT_BYTES_MAX;
 /// Largest message either side decodes: one object and its framing.
 pub const MESSAGE_BYTES_MAX: usize = OBJECT_BYTES_MAX + 64 * 1024;
 /// Unacknowledged payload a node keeps in flight on one stream.

@@ -74,7 +74,8 @@ impl Alarm {
 
 impl From<VerifyError> for Alarm {
     fn from(error: VerifyError) -> Self {
-        Self::new(verify_code(&error), error)
+        let code = AlarmCode::ALL.into_iter().find(|code| code.as_str() == error.code());
+        Self::new(code.unwrap_or(AlarmCode::Malformed), error)
     }
 }
 

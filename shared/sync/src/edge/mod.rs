@@ -15,6 +15,8 @@ mod receive;
 mod session;
 mod walk;
 
+pub use tidegate_view::Position;
+
 pub use alarm::{Alarm, AlarmCode};
 pub use floor::Floors;
 pub use session::{

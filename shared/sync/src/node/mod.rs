@@ -19,6 +19,7 @@ mod session;
 
 pub use delta::{Delta, ObjectChange};
 pub use hello::{HelloRefused, ValidHello, check_hello};
+pub use offer::Wanted;
 pub use session::{CloseReason, Effect, Input, NodeSession, Opening, RefusedObject, Report};
 
 use tidegate_view::{SignedManifest, ViewTree};

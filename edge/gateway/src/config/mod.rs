@@ -1,0 +1,243 @@
+//! Settings of an edge, checked once at the start.
+
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tidegate_edge_http::access_log::AccessLogTarget;
+use tidegate_model::TagSelector;
+use tidegate_telemetry::LogFormat;
+use tidegate_view::RootPin;
+
+pub(crate) use self::raw::RawConfig;
+
+const DATA_DIR: &str = "tidegate-edge";
+const ENVIRONMENT: &str = "DEFAULT";
+/// Ports of the contract; clients come from anywhere, operators from this machine.
+const HTTP: &str = "0.0.0.0:8082";
+const TECHNICAL: &str = "127.0.0.1:18082";
+/// Longer than the default request timeout of upstreams would keep a deployment waiting.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// More threads than any machine this runs on has cores.
+const WORKERS_MAX: usize = 1024;
+/// Control-plane addresses one edge tries.
+const CONTROL_MAX: usize = 32;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("--{0} is needed")]
+    Missing(&'static str),
+    #[error("--{name} {value:?}: expected {expected}")]
+    Invalid { name: &'static str, value: String, expected: &'static str },
+    #[error("--{name}: cannot read {path}")]
+    Unreadable {
+        name: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the configuration file is malformed")]
+    File(#[from] toml::de::Error),
+    #[error(transparent)]
+    Tags(#[from] tidegate_model::TagError),
+    #[error(transparent)]
+    LogFormat(#[from] tidegate_telemetry::LoggingError),
+}
+
+/// Checked settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) identity: Identity,
+    pub(crate) control: Control,
+    pub(crate) listen: Listen,
+    pub(crate) workers: usize,
+    pub(crate) access_log: Option<AccessLogTarget>,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) log_format: LogFormat,
+}
+
+/// What this edge is.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// Absent until one is made.
+    pub(crate) edge_id: Option<String>,
+    pub(crate) region: String,
+    pub(crate) environment: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) tenant: Option<String>,
+}
+
+/// Where configuration comes from, and what makes it believable.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    pub(crate) urls: Vec<String>,
+    pub(crate) ca: PathBuf,
+    pub(crate) pin: RootPin,
+    pub(crate) token_file: PathBuf,
+}
+
+/// Where this edge listens.
+#[derive(Debug, Clone)]
+pub(crate) struct Listen {
+    pub(crate) http: SocketAddr,
+    pub(crate) https: Option<Https>,
+    pub(crate) technical: SocketAddr,
+}
+
+/// The TLS listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Https {
+    pub(crate) address: SocketAddr,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Config {
+    /// Merges flags and variables with a file and checks the result.
+    pub(crate) fn load(flags: RawConfig, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let raw = match file {
+            Some(path) => flags.or(toml::from_str(&read("config", path)?)?),
+            None => flags,
+        };
+        Self::check(raw)
+    }
+
+    fn check(raw: RawConfig) -> Result<Self, ConfigError> {
+        let tags: Vec<String> = raw
+            .tags
+            .as_deref()
+            .unwrap_or_default()
+            .split(',')
+            .map(|tag| tag.trim().to_owned())
+            .filter(|tag| !tag.is_empty())
+            .collect();
+        TagSelector::parse(&tags)?;
+        let workers = raw.workers.unwrap_or_else(available_workers);
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(invalid("workers", &workers.to_string(), "1 to 1024"));
+        }
+        let drain_timeout = match raw.drain_timeout.as_deref() {
+            None => DRAIN_TIMEOUT,
+            Some(text) => humantime::parse_duration(text)
+                .map_err(|_malformed| invalid("drain-timeout", text, "a duration such as 30s"))?,
+        };
+        Ok(Self {
+            data_dir: raw.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR)),
+            identity: Identity {
+                edge_id: raw.edge_id.map(|id| check_id("edge-id", id)).transpose()?,
+                region: raw.region.unwrap_or_default(),
+                environment: check_id(
+                    "environment",
+                    raw.environment.unwrap_or_else(|| ENVIRONMENT.to_owned()),
+                )?,
+                tags,
+                tenant: raw.tenant,
+            },
+            control: Control {
+                urls: control_urls(raw.control.as_deref())?,
+                ca: raw.ca.ok_or(ConfigError::Missing("ca"))?,
+                pin: root_pin(&raw.trust.ok_or(ConfigError::Missing("trust"))?)?,
+                token_file: raw.token_file.ok_or(ConfigError::Missing("token-file"))?,
+            },
+            listen: Listen {
+                http: address("http", raw.http.as_deref().unwrap_or(HTTP))?,
+                https: https(raw.https.as_deref(), raw.tls_cert, raw.tls_key)?,
+                technical: address("technical", raw.technical.as_deref().unwrap_or(TECHNICAL))?,
+            },
+            workers,
+            access_log: match raw.access_log.as_deref() {
+                None | Some("off") => None,
+                Some("-") => Some(AccessLogTarget::Stdout),
+                Some(path) => Some(AccessLogTarget::File(PathBuf::from(path))),
+            },
+            drain_timeout,
+            log_format: raw.log_format.as_deref().unwrap_or("text").parse()?,
+        })
+    }
+
+    /// The settings in effect, for people. They hold no secrets, only where those are.
+    pub(crate) fn describe(&self) -> String {
+        format!("{self:#?}\n")
+    }
+}
+
+fn available_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigError {
+    ConfigError::Invalid { name, value: value.to_owned(), expected }
+}
+
+fn check_id(name: &'static str, id: String) -> Result<String, ConfigError> {
+    let fits = (1..=tidegate_sync::limits::EDGE_ID_CHARS_MAX).contains(&id.chars().count())
+        && id.chars().all(|c| c.is_ascii_graphic() && c != '/');
+    if fits { Ok(id) } else { Err(invalid(name, &id, "1 to 128 printable characters without /")) }
+}
+
+fn address(name: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_malformed| invalid(name, text, "an address such as 127.0.0.1:8082"))
+}
+
+fn https(
+    text: Option<&str>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<Https>, ConfigError> {
+    let Some(text) = text else { return Ok(None) };
+    Ok(Some(Https {
+        address: address("https", text)?,
+        certificate: certificate.ok_or(ConfigError::Missing("tls-cert"))?,
+        key: key.ok_or(ConfigError::Missing("tls-key"))?,
+    }))
+}
+
+fn control_urls(text: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let urls: Vec<String> = text
+        .unwrap_or_default()
+        .split(',')
+        .map(|url| url.trim().trim_end_matches('/').to_owned())
+        .filter(|url| !url.is_empty())
+        .collect();
+    if urls.is_empty() {
+        return Err(ConfigError::Missing("control"));
+    }
+    if urls.len() > CONTROL_MAX {
+        return Err(invalid("control", &urls.len().to_string(), "at most 32 addresses"));
+    }
+    match urls.iter().find(|url| !is_control_url(url)) {
+        Some(url) => Err(invalid("control", url, "https://host:port")),
+        None => Ok(urls),
+    }
+}
+
+/// Tokens and API-key secrets travel here: never in clear.
+pub(crate) fn is_control_url(url: &str) -> bool {
+    let uri: Result<http::Uri, _> = url.parse();
+    uri.is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.authority().is_some())
+}
+
+fn root_pin(text: &str) -> Result<RootPin, ConfigError> {
+    if let Ok(pin) = text.trim().parse() {
+        return Ok(pin);
+    }
+    let content = read("trust", Path::new(text))?;
+    content
+        .trim()
+        .parse()
+        .map_err(|_malformed| invalid("trust", text, "64 hexadecimal digits, or a file with them"))
+}
+
+fn read(name: &'static str, path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { name, path: path.to_owned(), source })
+}
