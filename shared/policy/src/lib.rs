@@ -12,6 +12,8 @@ mod kind;
 mod outcome;
 mod phase;
 mod services;
+#[cfg(test)]
+mod testing;
 
 pub use chain::{Chain, CompiledStep};
 pub use exchange::{

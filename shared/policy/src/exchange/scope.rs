@@ -52,7 +52,7 @@ fn request(request: &RequestFacts, path: &[Segment]) -> Lookup {
         "timestamp" => request.timestamp_ms.into(),
         "remoteAddress" => request.remote_address.to_string().into(),
         "localAddress" => request.local_address.ip().to_string().into(),
-        "ssl" => request.ssl.clone().into(),
+        "ssl" => request.ssl.clone().unwrap_or_else(no_tls),
         _ => return content(&request.content, name),
     };
     Lookup::found(value, 1)
@@ -185,6 +185,19 @@ fn in_map(map: &std::sync::Arc<ValueMap>, path: &[Segment], at: usize) -> Lookup
         Some(key) => Lookup::found(map.get(key).cloned(), at + 1),
         None => Lookup::found(Value::Map(std::sync::Arc::clone(map)), at),
     }
+}
+
+/// What `#request.ssl` is without TLS: both sides exist and are empty, as the reference engine has it.
+fn no_tls() -> Value {
+    let side = || {
+        let mut side = ValueMap::new();
+        side.insert("defined", false);
+        side.insert("dn", Value::Null);
+        side.insert("cn", Value::Null);
+        side.insert("attributes", ValueMap::new());
+        Value::from(side)
+    };
+    ValueMap::from_iter([("client", side()), ("server", side())]).into()
 }
 
 fn method(request: &RequestFacts) -> Text {

@@ -1,5 +1,8 @@
 //! Runs the steps of a flow phase in order.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tidegate_expression::{Condition, Needs};

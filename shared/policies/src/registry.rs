@@ -1,0 +1,46 @@
+//! The policies and plan security kinds of this release.
+
+use serde_json::Value;
+use tidegate_policy::RegisteredPolicy;
+
+use crate::api_key::ApiKeyConfig;
+use crate::assign_attributes::AssignAttributes;
+use crate::key_less::KeyLessConfig;
+use crate::mock::Mock;
+use crate::transform_headers::TransformHeaders;
+
+/// All policies that a step may name.
+pub const POLICIES: &[&dyn RegisteredPolicy] = &[&AssignAttributes, &Mock, &TransformHeaders];
+
+/// All kinds of plan security.
+pub const SECURITY_KINDS: &[SecurityKind] = &[
+    SecurityKind {
+        name: crate::api_key::NAME,
+        schema: || schemars::schema_for!(ApiKeyConfig).to_value(),
+    },
+    SecurityKind {
+        name: crate::key_less::NAME,
+        schema: || schemars::schema_for!(KeyLessConfig).to_value(),
+    },
+];
+
+/// A kind of plan security.
+#[derive(Clone, Copy, Debug)]
+pub struct SecurityKind {
+    /// The `type` of a plan's `security`, lower-case with dashes.
+    pub name: &'static str,
+    /// JSON Schema of the configuration (draft 2020-12).
+    pub schema: fn() -> Value,
+}
+
+/// Finds a policy by the `policy` member of a step.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static dyn RegisteredPolicy> {
+    POLICIES.iter().copied().find(|policy| policy.name() == id)
+}
+
+/// Finds a kind of plan security by its name.
+#[must_use]
+pub fn find_security(name: &str) -> Option<&'static SecurityKind> {
+    SECURITY_KINDS.iter().find(|kind| kind.name == name)
+}

@@ -1,0 +1,101 @@
+//! An exchange for tests, and running the examples of the READMEs.
+
+use std::sync::Arc;
+
+use futures::executor::block_on;
+use http::Method;
+use http::uri::PathAndQuery;
+use serde_json::Value;
+use tidegate_expression::{Ambient, ValueMap};
+use tidegate_policy::{
+    ApiFacts, Chain, CompileContext, CompiledStep, ConfigError, Exchange, NodeFacts, Outcome, Phase,
+    RequestFacts, Services,
+};
+
+use crate::registry::find;
+
+#[derive(Debug)]
+struct FixedAmbient;
+
+impl Ambient for FixedAmbient {
+    fn now_ms(&self) -> u64 {
+        1_700_000_000_000
+    }
+
+    fn nanos(&self) -> u64 {
+        0
+    }
+
+    fn random(&self) -> u64 {
+        42
+    }
+}
+
+fn services() -> Services {
+    Services {
+        ambient: Arc::new(FixedAmbient),
+    }
+}
+
+/// `GET /shop/items?page=2` of the API `shop`.
+pub(crate) fn exchange() -> Exchange {
+    let target = PathAndQuery::from_static("/shop/items?page=2");
+    let mut request = RequestFacts::new(Method::GET, target, Arc::from("/shop/"));
+    request.headers.insert("x-tenant", "acme".parse().unwrap());
+    let api = ApiFacts {
+        id: "shop".into(),
+        name: "Shop".into(),
+        version: "1".into(),
+        organization: "DEFAULT".into(),
+        environment: "DEFAULT".into(),
+        properties: Arc::new(ValueMap::from_iter([("limit", "10")])),
+        endpoints: Arc::new(ValueMap::new()),
+        dictionaries: Arc::new(ValueMap::new()),
+    };
+    let node = NodeFacts {
+        id: "edge-1".into(),
+        version: "0".into(),
+        tenant: None,
+        sharding_tags: Vec::new(),
+        zone: None,
+    };
+    Exchange::new(request, Arc::new(api), Arc::new(node), &services())
+}
+
+fn compile(policy: &str, configuration: &Value, phase: Phase) -> Result<CompiledStep, ConfigError> {
+    let ctx = CompileContext {
+        phase,
+        environment: "DEFAULT",
+        api: "shop",
+    };
+    let compiled = find(policy).unwrap().compile(configuration, &ctx)?;
+    Ok(CompiledStep {
+        name: policy.into(),
+        policy: compiled.policy,
+        condition: None,
+        needs: compiled.needs,
+    })
+}
+
+/// Compiles and runs one step.
+pub(crate) fn run(
+    policy: &str,
+    configuration: &Value,
+    phase: Phase,
+    exchange: &mut Exchange,
+) -> Outcome {
+    let step = compile(policy, configuration, phase).unwrap();
+    block_on(Chain::new(vec![step]).run(phase, exchange, &services()))
+}
+
+/// Compiles one step that must be refused.
+pub(crate) fn refusal(policy: &str, configuration: &Value) -> ConfigError {
+    compile(policy, configuration, Phase::Request).unwrap_err()
+}
+
+/// Returns the JSON example of a README: its first fenced block marked `json`.
+pub(crate) fn example(readme: &str) -> Value {
+    let start = readme.find("```json\n").unwrap() + "```json\n".len();
+    let end = start + readme[start..].find("```").unwrap();
+    serde_json::from_str(&readme[start..end]).unwrap()
+}

@@ -1,0 +1,186 @@
+//! Checks of a whole definition: configurations when it is saved, support when it is deployed.
+
+use tidegate_model::api::{Api, Flow, Plan, PlanStatus, Selector, Step};
+use tidegate_model::{Notice, Violation};
+use tidegate_policy::{CompileContext, Phase, RegisteredPolicy};
+
+use crate::api_key::{self, ApiKeyConfig};
+use crate::compile::{compile_condition, compile_step, configuration_violation, unknown_policy};
+use crate::configuration::check;
+use crate::registry::{find, find_security};
+
+/// Checks the configuration of every step and plan, enabled or not, and compiles every expression.
+///
+/// Unknown policies and members are notices: the definition is kept as it is.
+#[must_use]
+pub fn validate_api(api: &Api) -> (Vec<Violation>, Vec<Notice>) {
+    let mut findings = Findings {
+        api: api.id.as_str(),
+        violations: Vec::new(),
+        notices: Vec::new(),
+    };
+    for (flow, path) in flows(api) {
+        findings.flow(flow, &path);
+    }
+    for (index, plan) in api.plans.iter().enumerate() {
+        findings.plan(plan, &format!("plans[{index}]"));
+    }
+    (findings.violations, findings.notices)
+}
+
+/// Lists what keeps a definition from being deployed: enabled steps whose policy is unknown, and plans
+/// that would be served whose security is not implemented.
+#[must_use]
+pub fn undeployable(api: &Api) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (flow, path) in flows(api).into_iter().filter(|(flow, _)| flow.enabled) {
+        for (phase, steps) in phases(flow) {
+            for (index, step) in steps.iter().enumerate() {
+                if step.enabled && find(&step.policy).is_none() {
+                    let path = format!("{path}.{}[{index}]", phase.flow_member());
+                    violations.push(unknown_policy(step, &path));
+                }
+            }
+        }
+    }
+    for (index, plan) in api.plans.iter().enumerate().filter(|(_, plan)| is_served(plan)) {
+        let security = plan.security.as_ref();
+        let unknown = security.filter(|security| find_security(security.kind.as_str()).is_none());
+        if let Some(security) = unknown {
+            violations.push(Violation::new(
+                format!("plans[{index}].security.type"),
+                security.kind.as_str(),
+                "key-less or api-key, the kinds of plan security that Tidegate has",
+            ));
+        }
+    }
+    violations
+}
+
+fn is_served(plan: &Plan) -> bool {
+    matches!(plan.status, PlanStatus::Published | PlanStatus::Deprecated)
+}
+
+/// Returns the flows of the API and of its plans with their paths.
+fn flows(api: &Api) -> Vec<(&Flow, String)> {
+    let of_api = api.flows.iter().enumerate();
+    let of_api = of_api.map(|(index, flow)| (flow, format!("flows[{index}]")));
+    let of_plans = api.plans.iter().enumerate().flat_map(|(plan_index, plan)| {
+        let flows = plan.flows.iter().enumerate();
+        flows.map(move |(index, flow)| (flow, format!("plans[{plan_index}].flows[{index}]")))
+    });
+    of_api.chain(of_plans).collect()
+}
+
+fn phases(flow: &Flow) -> [(Phase, &[Step]); 6] {
+    [
+        (Phase::Request, &flow.request),
+        (Phase::Response, &flow.response),
+        (Phase::MessageRequest, &flow.publish),
+        (Phase::MessageResponse, &flow.subscribe),
+        (Phase::Connect, &flow.connect),
+        (Phase::Interact, &flow.interact),
+    ]
+}
+
+struct Findings<'a> {
+    api: &'a str,
+    violations: Vec<Violation>,
+    notices: Vec<Notice>,
+}
+
+impl Findings<'_> {
+    fn flow(&mut self, flow: &Flow, path: &str) {
+        for (index, selector) in flow.selectors.iter().enumerate() {
+            if let Selector::Condition { condition } = selector {
+                self.condition(condition, &format!("{path}.selectors[{index}].condition"));
+            }
+        }
+        for (phase, steps) in phases(flow) {
+            for (index, step) in steps.iter().enumerate() {
+                let path = format!("{path}.{}[{index}]", phase.flow_member());
+                self.step(step, phase, &path);
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step, phase: Phase, path: &str) {
+        if let Some(condition) = &step.message_condition {
+            self.condition(condition, &format!("{path}.messageCondition"));
+        }
+        let Some(policy) = find(&step.policy) else {
+            let message = if step.enabled {
+                "kept, but Tidegate has no such policy: the API cannot be deployed"
+            } else {
+                "kept, but Tidegate has no such policy"
+            };
+            let message = format!("'{}': {message}", step.policy);
+            self.notices
+                .push(Notice::new("unknown-policy", format!("{path}.policy"), message));
+            return;
+        };
+        self.known_step(step, policy, phase, path);
+    }
+
+    fn known_step(&mut self, step: &Step, policy: &dyn RegisteredPolicy, phase: Phase, path: &str) {
+        if !policy.phases().contains(&phase) {
+            let message = format!("'{}' does nothing in this phase", step.policy);
+            self.notices
+                .push(Notice::new("unused-step", path, message));
+        }
+        let place = format!("{path}.configuration");
+        let found = check(&step.configuration, &policy.schema(), &place);
+        self.notices.extend(found.notices);
+        if !found.violations.is_empty() {
+            self.violations.extend(found.violations);
+            if let Some(condition) = &step.condition {
+                self.condition(condition, &format!("{path}.condition"));
+            }
+            return;
+        }
+        let ctx = CompileContext {
+            phase,
+            environment: "",
+            api: self.api,
+        };
+        if let Err(violation) = compile_step(step, path, &ctx) {
+            self.violations.push(violation);
+        }
+    }
+
+    fn plan(&mut self, plan: &Plan, path: &str) {
+        if let Some(rule) = &plan.selection_rule {
+            self.condition(rule, &format!("{path}.selectionRule"));
+        }
+        let Some(security) = &plan.security else {
+            return;
+        };
+        let Some(kind) = find_security(security.kind.as_str()) else {
+            let message = format!(
+                "'{}': kept, but Tidegate has no such plan security: the plan cannot be served",
+                security.kind.as_str()
+            );
+            let path = format!("{path}.security.type");
+            self.notices
+                .push(Notice::new("unsupported-security", path, message));
+            return;
+        };
+        let place = format!("{path}.security.configuration");
+        let found = check(&security.configuration, &(kind.schema)(), &place);
+        self.notices.extend(found.notices);
+        let is_well_formed = found.violations.is_empty();
+        self.violations.extend(found.violations);
+        if is_well_formed
+            && kind.name == api_key::NAME
+            && let Err(error) = ApiKeyConfig::parse(&security.configuration)
+        {
+            self.violations.push(configuration_violation(error, &place));
+        }
+    }
+
+    fn condition(&mut self, source: &str, path: &str) {
+        if let Err(violation) = compile_condition(source, path) {
+            self.violations.push(violation);
+        }
+    }
+}
