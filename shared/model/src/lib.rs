@@ -1,20 +1,25 @@
 //! The domain of Tidegate as plain data: definitions, their spellings and their validation.
 //!
-//! No I/O, no async, no clock, no randomness, no wire format.
+//! No I/O, no async, no clock, no randomness, no wire format. The canonical JSON document is the truth about a
+//! definition; the typed [`api::Api`] is a reading of it.
 
 #![warn(missing_docs)]
 
 pub mod api;
 pub mod config_snapshot;
+pub mod deployment;
 mod error_kind;
 mod id;
+mod limits;
 mod read;
 mod secret;
 pub mod tags;
+pub mod validate;
 mod violation;
 
 pub use api::Api;
 pub use config_snapshot::{ApiObject, ConfigSnapshot, KeyObject, ObjectKind, SubscriptionObject};
+pub use deployment::{Difference, differences, out_of_sync};
 pub use error_kind::{ErrorKind, ErrorSource};
 pub use id::{
     ApiId, ApplicationId, DeploymentNumber, EdgeId, EnvironmentId, Epoch, ID_CHARACTERS_MAX,
@@ -22,9 +27,5 @@ pub use id::{
 };
 pub use secret::Secret;
 pub use tags::{TagError, TagSelector};
+pub use validate::{ListenerClaim, deployable, listener_claims, validate_api};
 pub use violation::{Notice, Violation};
-
-/// Member of a canonical document that keeps what only the Kubernetes form has.
-pub const GKO_MEMBER: &str = "x-tidegate-gko";
-/// Member of a plan that keeps the key it had in the map of the Kubernetes form.
-pub const PLAN_KEY_MEMBER: &str = "x-tidegate-plan-key";

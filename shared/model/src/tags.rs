@@ -133,7 +133,7 @@ pub fn is_tag(text: &str) -> bool {
 }
 
 /// Removes what does not matter in a comparison: case and accents.
-fn fold(tag: &str) -> String {
+pub(crate) fn fold(tag: &str) -> String {
     tag.nfd()
         .filter(|character| !is_combining_mark(*character))
         .flat_map(char::to_lowercase)

@@ -1,38 +1,182 @@
-//! Where clients reach an API.
+//! Listeners: where an API accepts clients, and the entrypoints that say how it talks to them.
 
 use serde_json::Value;
 
 use crate::{
-    Violation,
-    read::{Fields, Report, find_label},
+    limits,
+    read::{At, Label},
 };
 
-/// One way in.
-#[derive(Debug, Clone, PartialEq)]
+/// Where an API accepts clients.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Listener {
-    /// HTTP paths and virtual hosts.
+    /// HTTP, on paths and virtual hosts.
     Http(HttpListener),
-    /// Subscriptions that are pushed to (webhook).
+    /// Subscriptions of push plans: Tidegate calls the consumer.
     Subscription(SubscriptionListener),
-    /// TLS server names of raw TCP.
+    /// TCP with TLS, by the name the client asks for.
     Tcp(TcpListener),
-    /// A Kafka host.
+    /// Kafka with TLS, by the name the client asks for.
     Kafka(KafkaListener),
 }
 
-impl Listener {
-    /// The label of the listener's type.
+/// An HTTP listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpListener {
+    /// The paths it accepts, normalised.
+    pub paths: Vec<HttpPath>,
+    /// Patterns such as `/products/:id`, for analytics only.
+    pub path_mappings: Vec<String>,
+    /// Cross-origin rules; `None` when absent or disabled.
+    pub cors: Option<Cors>,
+    /// Servers of the gateway it may bind to; empty means all.
+    pub servers: Vec<String>,
+    /// How it talks to clients.
+    pub entrypoints: Vec<Entrypoint>,
+}
+
+/// One path an HTTP listener accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpPath {
+    /// The path with a slash at both ends and no repeated slashes.
+    pub path: String,
+    /// The virtual host, perhaps with a port; `None` accepts every host.
+    pub host: Option<String>,
+    /// Whether it is the one shown to consumers.
+    pub override_access: bool,
+}
+
+/// Cross-origin rules of an HTTP listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins, `*`, or regular expressions.
+    pub allow_origin: Vec<String>,
+    /// Request headers scripts may send.
+    pub allow_headers: Vec<String>,
+    /// Methods scripts may use.
+    pub allow_methods: Vec<String>,
+    /// Response headers scripts may read.
+    pub expose_headers: Vec<String>,
+    /// Seconds a preflight answer may be kept; `None` leaves the header out.
+    pub max_age_seconds: Option<u32>,
+    /// Whether credentials are allowed.
+    pub allow_credentials: bool,
+    /// Whether a preflight request runs through the policies.
+    pub run_policies: bool,
+}
+
+/// A listener for push plans.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubscriptionListener {
+    /// Servers of the gateway; empty means all.
+    pub servers: Vec<String>,
+    /// How messages are delivered.
+    pub entrypoints: Vec<Entrypoint>,
+}
+
+/// A TCP listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TcpListener {
+    /// TLS server names, lower case.
+    pub hosts: Vec<String>,
+    /// Servers of the gateway; empty means all.
+    pub servers: Vec<String>,
+    /// How it talks to clients.
+    pub entrypoints: Vec<Entrypoint>,
+}
+
+/// A Kafka listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KafkaListener {
+    /// The host prefix, lower case.
+    pub host: String,
+    /// The port shown to clients; `None` takes the gateway's.
+    pub port: Option<u16>,
+    /// Servers of the gateway; empty means all.
+    pub servers: Vec<String>,
+    /// How it talks to clients.
+    pub entrypoints: Vec<Entrypoint>,
+}
+
+/// How a listener talks to clients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entrypoint {
+    /// The connector: `http-proxy`, `sse` …
+    pub kind: String,
+    /// The delivery guarantee of message APIs.
+    pub qos: Qos,
+    /// The endpoint or group that takes messages which cannot be delivered.
+    pub dead_letter_endpoint: Option<String>,
+    /// The connector's own configuration.
+    pub configuration: Value,
+}
+
+/// How often a message may be delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Qos {
+    /// No acknowledgement, newest messages only.
+    None,
+    /// Acknowledged automatically: may lose or repeat.
+    #[default]
+    Auto,
+    /// Acknowledged before delivery.
+    AtMostOnce,
+    /// Acknowledged after delivery.
+    AtLeastOnce,
+}
+
+impl Label for Qos {
+    const LABELS: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("auto", Self::Auto),
+        ("at-most-once", Self::AtMostOnce),
+        ("at-least-once", Self::AtLeastOnce),
+    ];
+}
+
+/// The types of listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListenerKind {
+    /// See [`Listener::Http`].
+    Http,
+    /// See [`Listener::Subscription`].
+    Subscription,
+    /// See [`Listener::Tcp`].
+    Tcp,
+    /// See [`Listener::Kafka`].
+    Kafka,
+}
+
+impl Label for ListenerKind {
+    const LABELS: &'static [(&'static str, Self)] = &[
+        ("http", Self::Http),
+        ("subscription", Self::Subscription),
+        ("tcp", Self::Tcp),
+        ("kafka", Self::Kafka),
+    ];
+}
+
+impl ListenerKind {
+    /// The canonical name.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
+        self.label()
+    }
+}
+
+impl Listener {
+    /// The type of the listener.
+    #[must_use]
+    pub fn kind(&self) -> ListenerKind {
         match self {
-            Self::Http(_) => "http",
-            Self::Subscription(_) => "subscription",
-            Self::Tcp(_) => "tcp",
-            Self::Kafka(_) => "kafka",
+            Self::Http(_) => ListenerKind::Http,
+            Self::Subscription(_) => ListenerKind::Subscription,
+            Self::Tcp(_) => ListenerKind::Tcp,
+            Self::Kafka(_) => ListenerKind::Kafka,
         }
     }
 
-    /// What speaks to the clients.
+    /// The entrypoints of the listener.
     #[must_use]
     pub fn entrypoints(&self) -> &[Entrypoint] {
         match self {
@@ -42,271 +186,128 @@ impl Listener {
             Self::Kafka(listener) => &listener.entrypoints,
         }
     }
-}
 
-/// Paths, with or without a host.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HttpListener {
-    /// At least one.
-    pub paths: Vec<HttpPath>,
-    /// Patterns such as `/products/:id`, for analytics.
-    pub path_mappings: Vec<String>,
-    /// Cross-origin rules; `None` when absent or disabled.
-    pub cors: Option<Cors>,
-    /// Servers of the gateway to bind to; empty for all.
-    pub servers: Vec<String>,
-    /// What speaks to the clients.
-    pub entrypoints: Vec<Entrypoint>,
-}
-
-/// One path of a listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpPath {
-    /// Normalised: begins and ends with `/`, no `//`.
-    pub path: String,
-    /// Virtual host in lower case, perhaps with a port.
-    pub host: Option<String>,
-    /// Marks the address shown to consumers.
-    pub override_access: bool,
-}
-
-/// Cross-origin rules (the fetch standard's CORS protocol).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cors {
-    /// Origins, or patterns when they contain `(`, `[` or `*`.
-    pub allow_origin: Vec<String>,
-    /// Request headers; empty for any.
-    pub allow_headers: Vec<String>,
-    /// Methods; `*` for any.
-    pub allow_methods: Vec<String>,
-    /// Response headers scripts may read.
-    pub expose_headers: Vec<String>,
-    /// Seconds a preflight may be cached; -1 to say nothing.
-    pub max_age: i64,
-    /// Whether credentials are allowed.
-    pub allow_credentials: bool,
-    /// Whether flows run for a preflight.
-    pub run_policies: bool,
-}
-
-/// Subscriptions that are pushed to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SubscriptionListener {
-    /// Servers of the gateway; empty for all.
-    pub servers: Vec<String>,
-    /// What speaks to the subscribers.
-    pub entrypoints: Vec<Entrypoint>,
-}
-
-/// TLS server names.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TcpListener {
-    /// At least one, lower case.
-    pub hosts: Vec<String>,
-    /// Servers of the gateway; empty for all.
-    pub servers: Vec<String>,
-    /// What speaks to the clients.
-    pub entrypoints: Vec<Entrypoint>,
-}
-
-/// A Kafka host.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KafkaListener {
-    /// Lower case.
-    pub host: String,
-    /// Port; the gateway's own when absent.
-    pub port: Option<u16>,
-    /// Servers of the gateway; empty for all.
-    pub servers: Vec<String>,
-    /// What speaks to the clients.
-    pub entrypoints: Vec<Entrypoint>,
-}
-
-/// What speaks to clients on a listener.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entrypoint {
-    /// Plugin id, such as `http-proxy`.
-    pub kind: String,
-    /// Configuration of the plugin.
-    pub configuration: Value,
-    /// Delivery guarantee of message APIs.
-    pub qos: Qos,
-    /// Endpoint, or group, that takes messages nobody could deliver.
-    pub dead_letter_endpoint: Option<String>,
-}
-
-/// Delivery guarantee.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Qos {
-    /// Newest messages only, no acknowledgement.
-    None,
-    /// May lose or repeat.
-    Auto,
-    /// Acknowledged before processing.
-    AtMostOnce,
-    /// Acknowledged after delivery.
-    AtLeastOnce,
-}
-
-impl Qos {
-    /// All labels, as documents spell them.
-    pub const LABELS: &'static [(&'static str, Self)] = &[
-        ("none", Self::None),
-        ("auto", Self::Auto),
-        ("at-most-once", Self::AtMostOnce),
-        ("at-least-once", Self::AtLeastOnce),
-    ];
-}
-
-/// Types of listeners, as documents spell them.
-pub(crate) const LISTENER_LABELS: &[(&str, &str)] = &[
-    ("http", "http"),
-    ("subscription", "subscription"),
-    ("tcp", "tcp"),
-    ("kafka", "kafka"),
-];
-
-pub(super) fn read(value: &Value, path: &str, report: &Report) -> Option<Listener> {
-    let mut fields = Fields::of(value, path, report)?;
-    let kind = fields.required_text("type");
-    let Some(kind) = find_label(&kind, LISTENER_LABELS) else {
-        let expected = "one of http, subscription, tcp, kafka";
-        report.violation(Violation::new(
-            fields.path_of("type"),
-            format!("{kind:?}"),
-            expected,
-        ));
-        return None;
-    };
-    let servers = fields.texts("servers");
-    let entrypoints = fields.each("entrypoints", read_entrypoint);
-    let listener = match kind {
-        "http" => Listener::Http(HttpListener {
-            paths: fields.each("paths", read_path),
-            path_mappings: fields.texts("pathMappings"),
-            cors: read_cors(&mut fields),
-            servers,
-            entrypoints,
-        }),
-        "tcp" => Listener::Tcp(TcpListener {
-            hosts: fields
-                .texts("hosts")
-                .iter()
-                .map(|host| host.to_lowercase())
-                .collect(),
-            servers,
-            entrypoints,
-        }),
-        "kafka" => Listener::Kafka(KafkaListener {
-            host: fields.required_text("host").to_lowercase(),
-            port: read_port(&mut fields),
-            servers,
-            entrypoints,
-        }),
-        _ => Listener::Subscription(SubscriptionListener {
-            servers,
-            entrypoints,
-        }),
-    };
-    fields.finish();
-    Some(listener)
-}
-
-fn read_port(fields: &mut Fields<'_, '_>) -> Option<u16> {
-    let number = fields.number("port")?;
-    let port = u16::try_from(number).ok().filter(|port| *port > 0);
-    if port.is_none() {
-        let path = fields.path_of("port");
-        fields
-            .report()
-            .violation(Violation::new(path, number, "a port, 1 to 65535"));
+    pub(crate) fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        let Some(kind) = at.optional_label::<ListenerKind>("type") else {
+            if at.member("type").is_none() {
+                at.missing("type", &ListenerKind::names());
+            }
+            return None;
+        };
+        let servers = at.texts("servers", limits::LISTENER_ITEMS, limits::SHORT_TEXT);
+        let entrypoints: Vec<_> = at
+            .list("entrypoints", limits::ENTRYPOINTS)
+            .iter()
+            .filter_map(Entrypoint::read)
+            .collect();
+        Some(match kind {
+            ListenerKind::Http => Self::Http(HttpListener {
+                paths: at
+                    .list("paths", limits::PATHS)
+                    .iter()
+                    .filter_map(HttpPath::read)
+                    .collect(),
+                path_mappings: at.texts("pathMappings", limits::LISTENER_ITEMS, limits::URL),
+                cors: at.member("cors").and_then(|cors| Cors::read(&cors)),
+                servers,
+                entrypoints,
+            }),
+            ListenerKind::Subscription => Self::Subscription(SubscriptionListener {
+                servers,
+                entrypoints,
+            }),
+            ListenerKind::Tcp => Self::Tcp(TcpListener {
+                hosts: at.texts("hosts", limits::PATHS, limits::SHORT_TEXT),
+                servers,
+                entrypoints,
+            }),
+            ListenerKind::Kafka => Self::Kafka(KafkaListener {
+                host: at.required_text("host", limits::SHORT_TEXT),
+                port: u16::try_from(at.natural("port", (1, 65_535), 0))
+                    .ok()
+                    .filter(|port| *port > 0),
+                servers,
+                entrypoints,
+            }),
+        })
     }
-    port
 }
 
-fn read_path(value: &Value, path: &str, report: &Report) -> Option<HttpPath> {
-    let mut fields = Fields::of(value, path, report)?;
-    let host = fields.text("host").filter(|host| !host.trim().is_empty());
-    let read = HttpPath {
-        path: normalise(&fields.text("path").unwrap_or_default()),
-        host: host.map(|host| host.trim().to_lowercase()),
-        override_access: fields.flag("overrideAccess", false),
-    };
-    fields.finish();
-    Some(read)
+impl HttpPath {
+    fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        let path = at.text("path", limits::URL).unwrap_or_default();
+        Some(Self {
+            path: normal_path(&path),
+            host: at
+                .text("host", limits::SHORT_TEXT)
+                .filter(|host| !host.trim().is_empty()),
+            override_access: at.flag("overrideAccess", false),
+        })
+    }
 }
 
-/// Adds the leading and trailing slash and collapses repeated ones.
+/// Adds a slash at both ends and collapses repeated slashes.
 #[must_use]
-pub(crate) fn normalise(path: &str) -> String {
-    let segments = path.trim().split('/').filter(|segment| !segment.is_empty());
-    let mut normal = String::from("/");
-    for segment in segments {
-        normal.push_str(segment);
-        normal.push('/');
+pub fn normal_path(path: &str) -> String {
+    let mut normal = String::with_capacity(path.len() + 2);
+    normal.push('/');
+    for character in path.trim().chars().chain(['/']) {
+        if character != '/' || !normal.ends_with('/') {
+            normal.push(character);
+        }
     }
     normal
 }
 
-fn read_cors(fields: &mut Fields<'_, '_>) -> Option<Cors> {
-    let value = fields.value("cors")?;
-    let mut cors = Fields::of(value, fields.path_of("cors"), fields.report())?;
-    let enabled = cors.flag("enabled", false);
-    let read = Cors {
-        allow_origin: cors.texts("allowOrigin"),
-        allow_headers: cors.texts("allowHeaders"),
-        allow_methods: cors.texts("allowMethods"),
-        expose_headers: cors.texts("exposeHeaders"),
-        max_age: cors.number("maxAge").unwrap_or(-1),
-        allow_credentials: cors.flag("allowCredentials", false),
-        run_policies: cors.flag("runPolicies", false),
-    };
-    cors.finish();
-    enabled.then_some(read)
+impl Cors {
+    fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        if !at.flag("enabled", false) {
+            return None;
+        }
+        let list = |name| at.texts(name, limits::LISTENER_ITEMS, limits::SHORT_TEXT);
+        let max_age = at.integer("maxAge", (-1, i64::from(u32::MAX)), -1);
+        Some(Self {
+            allow_origin: list("allowOrigin"),
+            allow_headers: list("allowHeaders"),
+            allow_methods: list("allowMethods"),
+            expose_headers: list("exposeHeaders"),
+            max_age_seconds: u32::try_from(max_age).ok(),
+            allow_credentials: at.flag("allowCredentials", false),
+            run_policies: at.flag("runPolicies", false),
+        })
+    }
 }
 
-fn read_entrypoint(value: &Value, path: &str, report: &Report) -> Option<Entrypoint> {
-    let mut fields = Fields::of(value, path, report)?;
-    let kind = fields.required_text("type");
-    let dead_letter = fields.value("dlq").and_then(|dlq| {
-        let mut dlq = Fields::of(dlq, fields.path_of("dlq"), report)?;
-        let endpoint = dlq.text("endpoint");
-        dlq.finish();
-        endpoint
-    });
-    let entrypoint = Entrypoint {
-        kind: current_kind(&kind).to_owned(),
-        configuration: fields.configuration("configuration"),
-        qos: match fields.value("qos") {
-            // Some files carry the whole capability here instead of its label.
-            Some(Value::Object(_)) | None => Qos::Auto,
-            Some(_) => fields.label("qos", Qos::LABELS).unwrap_or(Qos::Auto),
-        },
-        dead_letter_endpoint: dead_letter,
-    };
-    fields.finish();
-    Some(entrypoint)
-}
-
-/// Ids that older definitions used with a suffix.
-fn current_kind(kind: &str) -> &str {
-    kind.strip_suffix("-advanced").unwrap_or(kind)
+impl Entrypoint {
+    fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        let dead_letter = at.member("dlq");
+        Some(Self {
+            kind: at.required_text("type", limits::NAME),
+            qos: at.label("qos", Qos::default()),
+            dead_letter_endpoint: dead_letter.and_then(|dlq| dlq.text("endpoint", limits::NAME)),
+            configuration: at.object("configuration"),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::normal_path;
 
     #[test]
-    fn paths_are_normalised() {
-        for (given, expected) in [
+    fn paths_get_a_slash_at_both_ends_and_none_twice() {
+        for (path, normal) in [
             ("", "/"),
             ("/", "/"),
             ("a", "/a/"),
             ("//a///b", "/a/b/"),
-            ("/a/b/", "/a/b/"),
+            ("/a/", "/a/"),
         ] {
-            assert_eq!(normalise(given), expected);
+            assert_eq!(normal_path(path), normal, "{path:?}");
         }
     }
 }

@@ -1,331 +1,270 @@
-//! An API definition as types, read from its canonical document.
-
-mod analytics;
-mod endpoint;
-mod failover;
-mod flow;
-mod http_endpoint;
-mod listener;
-mod plan;
-mod response_template;
-mod service;
+//! A typed API definition, one file per noun.
+//!
+//! It is read from the canonical document with every default filled in. The document stays the truth: members that
+//! are not modelled live only there.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-pub use self::{
-    analytics::{Analytics, Logging, MessageSampling},
-    endpoint::{Endpoint, EndpointGroup, LoadBalancer},
-    failover::Failover,
-    flow::{Flow, FlowExecution, FlowMode, PathOperator, Selector, Step},
-    http_endpoint::{
-        EndpointHeader, HttpEndpointConfiguration, HttpOptions, HttpVersion, KeyStore,
-        ProxyOptions, SslOptions, TrustStore,
-    },
-    listener::{
-        Cors, Entrypoint, HttpListener, HttpPath, KafkaListener, Listener, Qos,
-        SubscriptionListener, TcpListener,
-    },
-    plan::{Plan, PlanMode, PlanSecurity, PlanStatus, SecurityKind},
-    response_template::{ResponseTemplate, ResponseTemplates},
-    service::{ApiServices, EndpointServices, Service},
-};
 use crate::{
-    ApiId, Notice, Violation,
-    read::{Fields, Report},
+    id::ApiId,
+    limits,
+    read::{At, Findings, Label},
+    violation::Violation,
 };
 
-/// What an API mediates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+mod endpoint;
+mod flow;
+mod http_configuration;
+mod listener;
+mod plan;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use endpoint::{Endpoint, EndpointGroup, EndpointServices, HTTP_PROXY, LoadBalancer, Service};
+pub use flow::{Flow, PHASE_MEMBERS, PathOperator, Selector, Step};
+pub use http_configuration::{
+    EndpointHeader, Http2Options, HttpEndpointConfiguration, HttpOptions, HttpProxy, HttpVersion,
+    KeyStore, ProxyKind, SslOptions, StoreFormat, StoreSource, TrustStore,
+};
+pub use listener::{
+    Cors, Entrypoint, HttpListener, HttpPath, KafkaListener, Listener, ListenerKind, Qos,
+    SubscriptionListener, TcpListener, normal_path,
+};
+pub use plan::{Plan, PlanMode, PlanSecurity, PlanStatus, SecurityKind};
+pub use settings::{
+    Analytics, ApiServices, Failover, FlowExecution, FlowMode, ResponseTemplate, ResponseTemplates,
+};
+
+/// The id of an API whose document has none yet; plans get it with their index. Whoever stores a document assigns
+/// ids first.
+pub const UNASSIGNED: &str = "unassigned";
+
+/// An API definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Api {
+    /// Unique in the environment; [`UNASSIGNED`] while the document has none.
+    pub id: ApiId,
+    /// Its name.
+    pub name: String,
+    /// Its version, free text.
+    pub version: String,
+    /// What it carries.
+    pub kind: ApiKind,
+    /// Sharding tags.
+    pub tags: BTreeSet<String>,
+    /// Values that expressions can read.
+    pub properties: Vec<Property>,
+    /// Things policies refer to by name.
+    pub resources: Vec<Resource>,
+    /// Where it accepts clients.
+    pub listeners: Vec<Listener>,
+    /// Its backends; the first group is the default target.
+    pub endpoint_groups: Vec<EndpointGroup>,
+    /// Under which terms it is used.
+    pub plans: Vec<Plan>,
+    /// Policies for all plans.
+    pub flows: Vec<Flow>,
+    /// How flows are chosen.
+    pub flow_execution: FlowExecution,
+    /// Replacements for default error responses.
+    pub response_templates: ResponseTemplates,
+    /// Services beside it.
+    pub services: ApiServices,
+    /// Retries on other endpoints.
+    pub failover: Option<Failover>,
+    /// What is measured and logged.
+    pub analytics: Analytics,
+}
+
+/// What an API carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApiKind {
-    /// Requests and responses.
+    /// Requests and responses, or bytes.
     Proxy,
-    /// Messages in front of a broker.
+    /// Messages.
     Message,
-    /// A protocol in its own form (Kafka).
+    /// A native protocol, Kafka.
     Native,
 }
 
-impl ApiKind {
-    /// All labels, as documents spell them.
-    pub const LABELS: &'static [(&'static str, Self)] = &[
+impl Label for ApiKind {
+    const LABELS: &'static [(&'static str, Self)] = &[
         ("proxy", Self::Proxy),
         ("message", Self::Message),
         ("native", Self::Native),
     ];
+}
 
-    /// The label of the runtime spelling.
+impl ApiKind {
+    /// The canonical name.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Proxy => "proxy",
-            Self::Message => "message",
-            Self::Native => "native",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.label()
     }
 }
 
-/// A named value that expressions can read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value that expressions can read.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Property {
-    /// Unique in the API.
+    /// Its name.
     pub key: String,
-    /// The value; cipher text when `encrypted`.
+    /// Its value; encrypted ones are ciphertext here.
     pub value: String,
-    /// True if the value must be decrypted before use.
+    /// Whether the value is encrypted.
     pub encrypted: bool,
-    /// True if a service wrote it, not a person.
+    /// Whether a service filled it.
     pub dynamic: bool,
 }
 
-/// Something policies refer to by name, such as a cache.
-#[derive(Debug, Clone, PartialEq)]
+impl std::fmt::Debug for Property {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Property")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something policies refer to by name: a cache, an OAuth2 server.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Unique in the API.
+    /// Its name, unique in the API.
     pub name: String,
-    /// Plugin id.
+    /// The plugin.
     pub kind: String,
-    /// Configuration of the plugin.
-    pub configuration: Value,
-    /// False to leave it out.
+    /// Whether it is started.
     pub enabled: bool,
+    /// The plugin's configuration.
+    pub configuration: Value,
 }
-
-/// One API definition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Api {
-    /// Identifier, unique in its environment.
-    pub id: ApiId,
-    /// Name, unique in its environment.
-    pub name: String,
-    /// Free text.
-    pub version: String,
-    /// What it mediates.
-    pub kind: ApiKind,
-    /// Sharding tags.
-    pub tags: BTreeSet<String>,
-    /// Values for expressions.
-    pub properties: Vec<Property>,
-    /// Named resources.
-    pub resources: Vec<Resource>,
-    /// Where clients reach it.
-    pub listeners: Vec<Listener>,
-    /// Backends; the first group is the default target.
-    pub endpoint_groups: Vec<EndpointGroup>,
-    /// Ways to be allowed in.
-    pub plans: Vec<Plan>,
-    /// Policy chains.
-    pub flows: Vec<Flow>,
-    /// How flows are chosen.
-    pub flow_execution: FlowExecution,
-    /// Replacements of default error bodies.
-    pub response_templates: ResponseTemplates,
-    /// Background services.
-    pub services: ApiServices,
-    /// Retries on slow or failing endpoints; `None` when absent or disabled.
-    pub failover: Option<Failover>,
-    /// What is recorded about traffic.
-    pub analytics: Analytics,
-}
-
-/// Members at the root of a document that concern management only. Known, kept, without effect on
-/// traffic.
-pub(crate) const MANAGEMENT_MEMBERS: &[&str] = &[
-    "apiBackground",
-    "apiMedia",
-    "apiPicture",
-    "background",
-    "categories",
-    "consoleNotificationConfiguration",
-    "contextRef",
-    "createdAt",
-    "crossId",
-    "definitionContext",
-    "definitionVersion",
-    "deployedAt",
-    "deploymentState",
-    "description",
-    "disableMembershipNotifications",
-    "environmentId",
-    "gravitee",
-    "groups",
-    "labels",
-    "lifecycleState",
-    "members",
-    "metadata",
-    "notifyMembers",
-    "originContext",
-    "pages",
-    "picture",
-    "primaryOwner",
-    "responseTime",
-    "state",
-    "updatedAt",
-    "visibility",
-    "workflowState",
-    "_links",
-    crate::GKO_MEMBER,
-];
 
 impl Api {
-    /// Reads a canonical document, taking the defaults of the definition format for what is absent.
+    /// Reads a canonical document.
+    ///
+    /// Checks types, required members and limits; the rules between parts are checked by
+    /// [`validate_api`](crate::validate::validate_api).
     ///
     /// # Errors
-    /// Fails with every member of a wrong type or with an unknown label; rules that go beyond types
-    /// are checked by [`crate::validate::validate_api`].
+    /// Lists everything that cannot be read.
     pub fn from_canonical(document: &Value) -> Result<Self, Vec<Violation>> {
-        let (api, violations, _) = Self::read(document);
-        match api {
-            Some(api) if violations.is_empty() => Ok(api),
-            _ => Err(violations),
+        let findings = Findings::default();
+        let api = Self::read(&At::root(document, &findings));
+        match (api, findings) {
+            (Some(api), findings) => findings.finish(api),
+            (None, findings) => Err(findings.finish(()).err().unwrap_or_default()),
         }
     }
 
-    /// As [`Api::from_canonical`], also giving remarks about members that have no effect.
-    ///
-    /// # Errors
-    /// As [`Api::from_canonical`].
-    pub fn from_canonical_noticing(
-        document: &Value,
-    ) -> Result<(Self, Vec<Notice>), Vec<Violation>> {
-        let (api, violations, notices) = Self::read(document);
-        match api {
-            Some(api) if violations.is_empty() => Ok((api, notices)),
-            _ => Err(violations),
-        }
+    /// The first endpoint group, where requests go unless a policy says otherwise.
+    #[must_use]
+    pub fn default_group(&self) -> Option<&EndpointGroup> {
+        self.endpoint_groups.first()
     }
 
-    /// Reads as much as can be read, with everything found on the way.
-    pub(crate) fn read(document: &Value) -> (Option<Self>, Vec<Violation>, Vec<Notice>) {
-        let report = Report::default();
-        let api = read_api(document, &report);
-        let (violations, notices) = report.into_parts();
-        (api, violations, notices)
-    }
-}
-
-fn read_api(document: &Value, report: &Report) -> Option<Api> {
-    let mut fields = Fields::of(document, "", report)?;
-    fields.skip(MANAGEMENT_MEMBERS);
-    let id = match ApiId::parse(fields.required_text("id")) {
-        Ok(id) => Some(id),
-        Err(error) => {
-            let shown = document["id"].as_str().unwrap_or_default();
-            report.violation(Violation::new(
-                "id",
-                format!("{shown:?}"),
-                error.to_string(),
-            ));
-            None
+    pub(crate) fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        if at.member("type").is_none() {
+            at.missing("type", &ApiKind::names());
         }
-    };
-    let name = fields.required_text("name");
-    let version = version(&mut fields);
-    let kind = match fields.value("type") {
-        Some(_) => fields.label("type", ApiKind::LABELS),
-        None => {
-            report.violation(Violation::new(
-                "type",
-                "",
-                "proxy, message or native (required)",
-            ));
-            None
-        }
-    };
-    let api = Api {
-        id: id.unwrap_or_else(placeholder_id),
-        name,
-        version,
-        kind: kind.unwrap_or(ApiKind::Proxy),
-        tags: fields.texts("tags").into_iter().collect(),
-        properties: fields.each("properties", read_property),
-        resources: fields.each("resources", read_resource),
-        listeners: fields.each("listeners", listener::read),
-        endpoint_groups: fields.each("endpointGroups", endpoint::read_group),
-        plans: fields.each("plans", plan::read),
-        flows: fields.each("flows", flow::read),
-        flow_execution: flow::read_execution(&mut fields),
-        response_templates: response_template::read(&mut fields),
-        services: service::read_api_services(&mut fields),
-        failover: failover::read(&mut fields),
-        analytics: analytics::read(&mut fields),
-    };
-    fields.finish();
-    Some(api)
-}
-
-/// `apiVersion`, or `version` as the Kubernetes form and older files call it; numbers are taken as
-/// they are written.
-fn version(fields: &mut Fields<'_, '_>) -> String {
-    match fields.value_of_any(&["apiVersion", "version"]) {
-        Some(Value::String(text)) => text.clone(),
-        Some(number @ Value::Number(_)) => number.to_string(),
-        Some(other) => {
-            let report = fields.report();
-            report.violation(Violation::new("apiVersion", other, "a text"));
-            String::new()
-        }
-        None => String::new(),
+        let kind = at.optional_label("type").unwrap_or(ApiKind::Proxy);
+        let plans = at.list("plans", limits::PLANS);
+        Some(Self {
+            id: read_id(at)?,
+            name: at.required_text("name", limits::NAME),
+            version: at.required_text("apiVersion", limits::NAME),
+            kind,
+            tags: at
+                .texts("tags", limits::TAGS, limits::NAME)
+                .into_iter()
+                .collect(),
+            properties: read_each(at, "properties", limits::PROPERTIES, Property::read),
+            resources: read_each(at, "resources", limits::RESOURCES, Resource::read),
+            listeners: read_each(at, "listeners", limits::LISTENERS, Listener::read),
+            endpoint_groups: read_each(
+                at,
+                "endpointGroups",
+                limits::ENDPOINT_GROUPS,
+                EndpointGroup::read,
+            ),
+            plans: plans
+                .iter()
+                .enumerate()
+                .filter_map(|(i, plan)| Plan::read(plan, i))
+                .collect(),
+            flows: read_each(at, "flows", limits::FLOWS, Flow::read),
+            flow_execution: at
+                .member("flowExecution")
+                .map(|at| FlowExecution::read(&at))
+                .unwrap_or_default(),
+            response_templates: at
+                .member("responseTemplates")
+                .map(|at| settings::read_response_templates(&at))
+                .unwrap_or_default(),
+            services: at
+                .member("services")
+                .map(|at| ApiServices::read(&at))
+                .unwrap_or_default(),
+            failover: at.member("failover").and_then(|at| Failover::read(&at)),
+            analytics: at
+                .member("analytics")
+                .map(|at| Analytics::read(&at))
+                .unwrap_or_default(),
+        })
     }
 }
 
-/// Stands in for an id that left a violation, so that reading can go on.
-fn placeholder_id() -> ApiId {
-    #[expect(
-        clippy::expect_used,
-        reason = "one printable character is an identifier"
-    )]
-    ApiId::parse("-").expect("a dash is an identifier")
+fn read_each<T>(
+    at: &At<'_>,
+    name: &str,
+    max: usize,
+    read: impl Fn(&At<'_>) -> Option<T>,
+) -> Vec<T> {
+    at.list(name, max).iter().filter_map(read).collect()
 }
 
-fn read_property(value: &Value, path: &str, report: &Report) -> Option<Property> {
-    let mut fields = Fields::of(value, path, report)?;
-    let key = fields.required_text("key");
-    let text = match fields.value("value") {
-        Some(Value::String(text)) => text.clone(),
-        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => scalar.to_string(),
-        Some(other) => {
-            report.violation(Violation::new(fields.path_of("value"), other, "a text"));
-            String::new()
-        }
-        None => String::new(),
-    };
-    let property = Property {
-        key,
-        value: text,
-        encrypted: fields.flag("encrypted", false),
-        dynamic: fields.flag("dynamic", false),
-    };
-    fields.skip(&["encryptable"]);
-    fields.finish();
-    Some(property)
-}
-
-fn read_resource(value: &Value, path: &str, report: &Report) -> Option<Resource> {
-    let mut fields = Fields::of(value, path, report)?;
-    // A reference to a resource object of a cluster carries its name in the reference.
-    if let Some(reference) = fields.value("ref") {
-        let name = reference["name"].as_str().unwrap_or_default().to_owned();
-        fields.skip(&["name", "type", "configuration", "enabled"]);
-        report.notice(Notice::new(
-            "unresolved-reference",
-            fields.path_of("ref"),
-            "resource references are kept, but not resolved",
-        ));
-        return Some(Resource {
-            name,
-            kind: String::new(),
-            configuration: Value::Null,
-            enabled: false,
-        });
+fn read_id(at: &At<'_>) -> Option<ApiId> {
+    let text = at
+        .text("id", limits::NAME)
+        .unwrap_or_else(|| UNASSIGNED.to_owned());
+    let id = ApiId::parse(text);
+    if let (Err(error), Some(member)) = (&id, at.member("id")) {
+        member.fail(format!("an identifier: {error}"));
     }
-    let resource = Resource {
-        name: fields.required_text("name"),
-        kind: fields.required_text("type"),
-        configuration: fields.configuration("configuration"),
-        enabled: fields.flag("enabled", true),
-    };
-    fields.finish();
-    Some(resource)
+    id.ok()
+}
+
+impl Property {
+    fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        Some(Self {
+            key: at.required_text("key", limits::NAME),
+            value: at.text("value", limits::LONG_TEXT).unwrap_or_default(),
+            encrypted: at.flag("encrypted", false),
+            dynamic: at.flag("dynamic", false),
+        })
+    }
+}
+
+impl Resource {
+    fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        // A Kubernetes reference is resolved by the operator's side; its plugin is not known here.
+        let is_reference = at.member("ref").is_some();
+        let text = |name| {
+            if is_reference {
+                at.text(name, limits::NAME).unwrap_or_default()
+            } else {
+                at.required_text(name, limits::NAME)
+            }
+        };
+        Some(Self {
+            name: text("name"),
+            kind: text("type"),
+            enabled: at.flag("enabled", true),
+            configuration: at.object("configuration"),
+        })
+    }
 }

@@ -1,230 +1,182 @@
-//! Ways to be allowed in.
+//! Plans: under which terms an application may use an API.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::flow::{self, Flow};
+use super::flow::Flow;
 use crate::{
-    PlanId, Violation,
-    read::{Fields, Report},
+    id::PlanId,
+    limits,
+    read::{At, Label},
 };
 
-/// One plan of an API.
-#[derive(Debug, Clone, PartialEq)]
+/// The terms under which an API is used.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Identifier, unique in the environment.
+    /// Unique in the environment; `unassigned-<index>` while the document has none.
     pub id: PlanId,
-    /// Identity across environments, may be empty.
-    pub cross_id: String,
-    /// Unique in the API is wise, not required.
+    /// The identity it had elsewhere.
+    pub cross_id: Option<String>,
+    /// Its name.
     pub name: String,
-    /// For people.
-    pub description: String,
-    /// Pulled by clients, or pushed to subscribers.
+    /// Who calls whom.
     pub mode: PlanMode,
-    /// How callers prove who they are; `None` for push plans.
+    /// How clients prove who they are; none for push plans.
     pub security: Option<PlanSecurity>,
-    /// Where in its life it is.
+    /// Where it is in its life.
     pub status: PlanStatus,
-    /// Expression that must hold for the plan to be chosen.
+    /// An expression: the plan is chosen only if it holds.
     pub selection_rule: Option<String>,
-    /// Sharding tags; empty to follow the API.
+    /// Sharding tags.
     pub tags: BTreeSet<String>,
-    /// Policy chains for subscribers of this plan.
+    /// Flows of its clients, before those of the API.
     pub flows: Vec<Flow>,
-    /// `AUTO` accepts subscriptions at once, `MANUAL` waits for a person.
-    pub manual_validation: bool,
 }
 
-/// How callers of a plan prove who they are.
-#[derive(Debug, Clone, PartialEq)]
+/// How clients of a plan prove who they are.
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlanSecurity {
-    /// The mechanism.
+    /// The method.
     pub kind: SecurityKind,
-    /// Configuration of its policy.
+    /// The method's configuration.
     pub configuration: Value,
 }
 
-/// Mechanism of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SecurityKind {
-    /// Client certificates.
-    Mtls,
-    /// Signed tokens.
-    Jwt,
-    /// Tokens checked by their issuer.
-    OAuth2,
-    /// Keys of subscriptions.
-    ApiKey,
-    /// Nobody has to prove anything.
-    KeyLess,
+/// Who calls whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanMode {
+    /// Clients call.
+    #[default]
+    Standard,
+    /// The gateway calls the consumer.
+    Push,
 }
 
-impl SecurityKind {
-    /// All labels, as documents spell them.
-    pub const LABELS: &'static [(&'static str, Self)] = &[
+impl Label for PlanMode {
+    const LABELS: &'static [(&'static str, Self)] =
+        &[("standard", Self::Standard), ("push", Self::Push)];
+}
+
+/// The method by which clients prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecurityKind {
+    /// Not at all.
+    KeyLess,
+    /// By an API key.
+    ApiKey,
+    /// By a JSON web token.
+    Jwt,
+    /// By an access token, checked at its issuer.
+    OAuth2,
+    /// By a client certificate.
+    Mtls,
+}
+
+impl Label for SecurityKind {
+    const LABELS: &'static [(&'static str, Self)] = &[
         ("key-less", Self::KeyLess),
-        ("keyless", Self::KeyLess),
         ("api-key", Self::ApiKey),
         ("jwt", Self::Jwt),
         ("oauth2", Self::OAuth2),
         ("mtls", Self::Mtls),
     ];
+}
 
-    /// The id of the policy that implements it.
+impl SecurityKind {
+    /// The canonical name, which is also the id of the security policy.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mtls => "mtls",
-            Self::Jwt => "jwt",
-            Self::OAuth2 => "oauth2",
-            Self::ApiKey => "api-key",
-            Self::KeyLess => "key-less",
-        }
-    }
-
-    /// Place in the security chain: lower is asked first.
-    #[must_use]
-    pub const fn order(self) -> i32 {
-        match self {
-            Self::Mtls => -100,
-            Self::Jwt => 0,
-            Self::OAuth2 => 100,
-            Self::ApiKey => 500,
-            Self::KeyLess => 1000,
-        }
+    pub fn as_str(self) -> &'static str {
+        self.label()
     }
 }
 
-/// Who opens the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum PlanMode {
-    /// The client.
-    #[default]
-    Standard,
-    /// The gateway.
-    Push,
-}
-
-impl PlanMode {
-    /// All labels, as documents spell them.
-    pub const LABELS: &'static [(&'static str, Self)] =
-        &[("standard", Self::Standard), ("push", Self::Push)];
-}
-
-/// Where in its life a plan is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// Where a plan is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlanStatus {
-    /// Not yet available.
+    /// Not visible yet.
     #[default]
     Staging,
-    /// Available.
+    /// Open for subscriptions.
     Published,
-    /// Available to its subscribers only.
+    /// Still served, closed for new subscriptions.
     Deprecated,
-    /// Gone.
+    /// No longer served.
     Closed,
 }
 
-impl PlanStatus {
-    /// All labels, as documents spell them.
-    pub const LABELS: &'static [(&'static str, Self)] = &[
+impl Label for PlanStatus {
+    const LABELS: &'static [(&'static str, Self)] = &[
         ("staging", Self::Staging),
         ("published", Self::Published),
         ("deprecated", Self::Deprecated),
         ("closed", Self::Closed),
     ];
+}
 
-    /// The label of the runtime spelling.
+impl PlanStatus {
+    /// The canonical name.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Staging => "staging",
-            Self::Published => "published",
-            Self::Deprecated => "deprecated",
-            Self::Closed => "closed",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.label()
     }
 
-    /// True if gateways serve plans of this status.
+    /// Whether edges serve such a plan.
     #[must_use]
-    pub const fn is_served(self) -> bool {
+    pub fn is_served(self) -> bool {
         matches!(self, Self::Published | Self::Deprecated)
     }
 }
 
-/// Members of a plan that concern management only.
-const MANAGEMENT_MEMBERS: &[&str] = &[
-    "apiId",
-    "characteristics",
-    "closedAt",
-    "commentMessage",
-    "commentRequired",
-    "comment_required",
-    "createdAt",
-    "definitionVersion",
-    "environmentId",
-    "excludedGroups",
-    "excluded_groups",
-    "generalConditions",
-    "needRedeployAt",
-    "order",
-    "publishedAt",
-    "type",
-    "updatedAt",
-    crate::PLAN_KEY_MEMBER,
-];
-
-pub(super) fn read(value: &Value, path: &str, report: &Report) -> Option<Plan> {
-    let mut fields = Fields::of(value, path, report)?;
-    fields.skip(MANAGEMENT_MEMBERS);
-    let id = match PlanId::parse(fields.required_text("id")) {
-        Ok(id) => id,
-        Err(error) => {
-            let shown = format!("{:?}", value["id"].as_str().unwrap_or_default());
-            report.violation(Violation::new(
-                fields.path_of("id"),
-                shown,
-                error.to_string(),
-            ));
-            return None;
-        }
-    };
-    let plan = Plan {
-        id,
-        cross_id: fields.text("crossId").unwrap_or_default(),
-        name: fields.required_text("name"),
-        description: fields.text("description").unwrap_or_default(),
-        mode: fields.label("mode", PlanMode::LABELS).unwrap_or_default(),
-        security: read_security(&mut fields),
-        status: fields
-            .label("status", PlanStatus::LABELS)
-            .unwrap_or_default(),
-        selection_rule: fields
-            .text("selectionRule")
-            .filter(|rule| !rule.trim().is_empty()),
-        tags: fields.texts("tags").into_iter().collect(),
-        flows: fields.each("flows", flow::read),
-        manual_validation: fields
-            .label("validation", &[("AUTO", false), ("MANUAL", true)])
-            .unwrap_or(false),
-    };
-    fields.finish();
-    Some(plan)
+impl Plan {
+    pub(crate) fn read(at: &At<'_>, index: usize) -> Option<Self> {
+        at.members()?;
+        Some(Self {
+            id: read_id(at, index)?,
+            cross_id: at.text("crossId", limits::NAME),
+            name: at.required_text("name", limits::NAME),
+            mode: at.label("mode", PlanMode::default()),
+            security: at
+                .member("security")
+                .and_then(|security| PlanSecurity::read(&security)),
+            status: at.label("status", PlanStatus::default()),
+            selection_rule: at
+                .text("selectionRule", limits::LONG_TEXT)
+                .filter(|rule| !rule.trim().is_empty()),
+            tags: at
+                .texts("tags", limits::TAGS, limits::NAME)
+                .into_iter()
+                .collect(),
+            flows: at
+                .list("flows", limits::FLOWS)
+                .iter()
+                .filter_map(Flow::read)
+                .collect(),
+        })
+    }
 }
 
-fn read_security(fields: &mut Fields<'_, '_>) -> Option<PlanSecurity> {
-    let value = fields.value("security")?;
-    let mut security = Fields::of(value, fields.path_of("security"), fields.report())?;
-    let kind = match security.value("type") {
-        Some(_) => security.label("type", SecurityKind::LABELS),
-        None => None,
-    };
-    let configuration = security.configuration("configuration");
-    security.finish();
-    Some(PlanSecurity {
-        kind: kind?,
-        configuration,
-    })
+fn read_id(at: &At<'_>, index: usize) -> Option<PlanId> {
+    let text = at
+        .text("id", limits::NAME)
+        .unwrap_or_else(|| format!("{}-{index}", super::UNASSIGNED));
+    let id = PlanId::parse(text);
+    if let (Err(error), Some(member)) = (&id, at.member("id")) {
+        member.fail(format!("an identifier: {error}"));
+    }
+    id.ok()
+}
+
+impl PlanSecurity {
+    fn read(at: &At<'_>) -> Option<Self> {
+        at.members()?;
+        let configuration = at.object("configuration");
+        if at.member("type").is_none() {
+            at.missing("type", &SecurityKind::names());
+        }
+        Some(Self {
+            kind: at.optional_label("type")?,
+            configuration,
+        })
+    }
 }

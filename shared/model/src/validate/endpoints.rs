@@ -1,0 +1,182 @@
+//! Endpoint groups and endpoints.
+
+use std::collections::HashSet;
+
+use crate::{
+    api::{Api, ApiKind, Endpoint, EndpointGroup, HTTP_PROXY},
+    read::{At, Findings},
+};
+
+/// The schemes of an HTTP backend.
+const SCHEMES: &[&str] = &["http", "https", "ws", "wss", "grpc", "grpcs"];
+
+pub(super) fn check(root: &At<'_>, api: &Api, findings: &Findings) {
+    if root.list("endpointGroups", usize::MAX).is_empty() {
+        root.missing("endpointGroups", "at least one endpoint group");
+    }
+    if api.kind == ApiKind::Native
+        && (api.endpoint_groups.len() > 1
+            || api
+                .endpoint_groups
+                .iter()
+                .any(|group| group.endpoints.len() > 1))
+    {
+        let found = format!("{} groups", api.endpoint_groups.len());
+        findings.report_text(
+            "endpointGroups",
+            &found,
+            "one group with one endpoint for a native API",
+        );
+    }
+    let mut names = HashSet::new();
+    for (index, group) in api.endpoint_groups.iter().enumerate() {
+        let path = format!("endpointGroups[{index}]");
+        check_name(&group.name, &path, &mut names, findings);
+        check_group(group, &path, findings);
+        for (i, endpoint) in group.endpoints.iter().enumerate() {
+            let path = format!("{path}.endpoints[{i}]");
+            check_name(&endpoint.name, &path, &mut names, findings);
+            check_endpoint(group, endpoint, &path, findings);
+        }
+    }
+}
+
+/// Names address endpoints and groups alike (`group:/path`), so they share one name space and hold no colon.
+fn check_name<'a>(name: &'a str, path: &str, names: &mut HashSet<&'a str>, findings: &Findings) {
+    let path = format!("{path}.name");
+    if name.contains(':') {
+        findings.report_text(&path, name, "a name without ':'");
+    }
+    if !name.is_empty() && !names.insert(name) {
+        let expected = "a name that no other endpoint or endpoint group of the API has";
+        findings.report_text(&path, name, expected);
+    }
+}
+
+fn check_group(group: &EndpointGroup, path: &str, findings: &Findings) {
+    let is_discovered = group
+        .services
+        .discovery
+        .as_ref()
+        .is_some_and(|service| service.enabled);
+    if group.endpoints.is_empty() && !is_discovered {
+        let expected = "at least one endpoint, or an enabled discovery service";
+        findings.report_text(format!("{path}.endpoints"), "", expected);
+    }
+}
+
+fn check_endpoint(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: &Findings) {
+    if endpoint.kind != group.kind && !endpoint.kind.is_empty() {
+        let expected = format!("{:?}, the type of the group", group.kind);
+        findings.report_text(format!("{path}.type"), &endpoint.kind, expected);
+    }
+    let own_check = endpoint.services.health_check.as_ref();
+    let is_inherited =
+        own_check.is_some_and(|check| check.enabled && !check.override_configuration);
+    if is_inherited && group.services.health_check.is_none() {
+        let path = format!("{path}.services.healthCheck.overrideConfiguration");
+        findings.report_text(
+            path,
+            "false",
+            "true, since the group has no health check to inherit",
+        );
+    }
+    if endpoint.kind == HTTP_PROXY {
+        check_http(group, endpoint, path, findings);
+    }
+}
+
+fn check_http(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: &Findings) {
+    match endpoint.http_configuration(group) {
+        Ok(configuration) => {
+            if let Err(expected) = check_target(&configuration.target) {
+                let path = format!("{path}.configuration.target");
+                findings.report_text(path, &configuration.target, expected);
+            }
+        }
+        Err(violations) => {
+            // What is inherited sits in the group, and is wrong once, not once per endpoint.
+            let (group_path, _) = path.rsplit_once(".endpoints").unwrap_or((path, ""));
+            for violation in violations {
+                let is_shared = violation.path.starts_with("sharedConfiguration.");
+                let violation = violation.under(if is_shared { group_path } else { path });
+                findings.add_once(violation);
+            }
+        }
+    }
+}
+
+/// A URL with a known scheme and a host; parts in `{…}` or `[[…]]` are expressions and may stand for anything.
+fn check_target(target: &str) -> Result<(), String> {
+    let expected = || {
+        format!(
+            "a URL that begins with one of {} followed by ://",
+            SCHEMES.join(", ")
+        )
+    };
+    let has_expression = target.contains('{') || target.contains("[[");
+    if target.is_empty() || (has_expression && !target.contains("://")) {
+        return Ok(());
+    }
+    if !has_expression && target.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("a URL without blanks".to_owned());
+    }
+    let Some((scheme, rest)) = target.split_once("://") else {
+        return Err(expected());
+    };
+    if !SCHEMES
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+        && !scheme.contains('{')
+    {
+        return Err(expected());
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if has_expression && authority.contains(['{', '[']) {
+        return Ok(());
+    }
+    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = match host_and_port.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (host_and_port, None),
+    };
+    if host.is_empty() {
+        return Err("a URL with a host".to_owned());
+    }
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        return Err("a port from 1 to 65535".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_target;
+
+    #[test]
+    fn targets_are_urls_with_known_schemes_or_expressions() {
+        let good = [
+            "http://host",
+            "HTTPS://h:8443/base?x=1",
+            "grpc://h:1",
+            "ws://[::1]:80/",
+            "{#properties['u']}",
+            "http://{#properties['h']}:80/x",
+            "https://user:pw@host/",
+            "http://localhost:8080/team",
+        ];
+        for target in good {
+            assert_eq!(check_target(target), Ok(()), "{target}");
+        }
+        for target in [
+            "host",
+            "ftp://h",
+            "http://",
+            "http://h:0",
+            "http://h:99999",
+            "http://a b",
+        ] {
+            assert!(check_target(target).is_err(), "{target}");
+        }
+    }
+}
