@@ -14,6 +14,8 @@ mod pump;
 mod request;
 mod response;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 pub use self::chunked::{ChunkDecoder, Decoded};
 pub use self::error::{ChunkError, HeadError};

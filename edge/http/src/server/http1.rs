@@ -208,8 +208,9 @@ impl Session {
             .await
         };
         let Some(reply) = reply else { return Next::Cut };
+        let with_body = asked.method != Method::HEAD;
         if let Some(refusal) = self.connection.refusal() {
-            self.refuse(worker, refusal, asked.method != Method::HEAD).await;
+            self.refuse(worker, refusal, with_body).await;
             return Next::Cut;
         }
         match reply {
@@ -217,6 +218,10 @@ impl Session {
                 Answered::KeepAlive => self.after_answer(&worker.limits).await,
                 Answered::Close => Next::Close,
                 Answered::Cut => Next::Cut,
+                Answered::Refused(refusal) => {
+                    self.refuse(worker, refusal, with_body).await;
+                    Next::Cut
+                }
             },
             Reply::Upgrade { response, upstream } => {
                 crate::h1::upgrade_head(response.headers(), self.out.head());

@@ -11,7 +11,7 @@ use super::http1::{Asked, Session};
 use super::{Handler, Refusal, Worker};
 use crate::body::Body;
 use crate::h1::{
-    self, Blocked, BodyEncoder, Framing, Outgoing, ResponseFraming, has_no_body, poll_pump,
+    self, Blocked, BodyEncoder, Framing, Outgoing, PumpError, ResponseFraming, has_no_body, poll_pump,
 };
 use crate::timers::http_date;
 
@@ -21,6 +21,18 @@ pub(super) enum Answered {
     Close,
     /// The response is not complete, or nobody is there to read it.
     Cut,
+    /// The response needed the request's body, which turned out to be at fault before anything was sent.
+    Refused(Refusal),
+}
+
+/// How much of a response was sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Whole,
+    /// The body failed.
+    Part,
+    /// The client has gone or takes nothing.
+    Lost,
 }
 
 /// Sends `response`, streaming its body no faster than the client takes it.
@@ -46,7 +58,19 @@ pub(super) async fn respond<H: Handler>(
     h1::response_head(&parts, &asked.method, hop, http_date, session.out.head());
     drop(parts);
     let mut encoder = BodyEncoder::new(framing);
-    if !send(session, worker, &mut body, &mut encoder).await {
+    let taken = session.out.taken();
+    let sent = send(session, worker, &mut body, &mut encoder).await;
+    if sent != Sent::Whole {
+        if let Some(refusal) = session.connection.refusal()
+            && session.out.taken() == taken
+        {
+            session.out.clear();
+            return Answered::Refused(refusal);
+        }
+        if sent == Sent::Part {
+            // What came before the body failed is the client's to see; what is missing shows in the framing.
+            let _ = session.flush(worker.limits.write_timeout).await;
+        }
         session.out.clear();
         if framing == Framing::UntilClose {
             // Here an orderly close would say that the body is complete.
@@ -57,13 +81,13 @@ pub(super) async fn respond<H: Handler>(
     if close { Answered::Close } else { Answered::KeepAlive }
 }
 
-/// Pumps the body; returns whether the client was sent all of it.
+/// Pumps the body.
 async fn send<H: Handler>(
     session: &mut Session,
     worker: &Worker<H>,
     body: &mut Body,
     encoder: &mut BodyEncoder,
-) -> bool {
+) -> Sent {
     let timeout = worker.limits.write_timeout;
     session.deadline.disarm();
     let Session { connection, out, deadline, .. } = session;
@@ -73,11 +97,12 @@ async fn send<H: Handler>(
             out.poll_write(&mut connection.io.borrow_mut(), cx)
         });
         match pumped {
-            Ok(None) => Poll::Ready(true),
-            Err(_) => Poll::Ready(false),
+            Ok(None) => Poll::Ready(Sent::Whole),
+            Err(PumpError::Body(_) | PumpError::Length(_)) => Poll::Ready(Sent::Part),
+            Err(PumpError::Io) => Poll::Ready(Sent::Lost),
             Ok(Some(Blocked::Body)) => {
                 deadline.disarm();
-                connection.poll_gone(cx).map(|()| false)
+                connection.poll_gone(cx).map(|()| Sent::Lost)
             }
             Ok(Some(Blocked::Io)) => {
                 body.poll_progress(cx);
@@ -86,7 +111,7 @@ async fn send<H: Handler>(
                 } else {
                     deadline.arm(timeout);
                 }
-                deadline.poll_expired(cx).map(|()| false)
+                deadline.poll_expired(cx).map(|()| Sent::Lost)
             }
         }
     })

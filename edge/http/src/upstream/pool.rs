@@ -219,12 +219,6 @@ impl Pool {
         let http2_is_empty = self.http2.sweep(timeout);
         http2_is_empty && self.open.get() == 0 && Arc::strong_count(&self.target) == 1
     }
-
-    /// Connections that are open, idle or leased.
-    #[cfg(test)]
-    pub(super) fn open(&self) -> usize {
-        self.open.get()
-    }
 }
 
 /// Passes the call on if whoever was called gave up before using it.
