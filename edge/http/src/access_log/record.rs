@@ -82,7 +82,7 @@ pub struct AccessRecord {
     pub response_content_length: Option<u64>,
     /// Error key of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_key: Option<&'static str>,
+    pub error_key: Option<String>,
     /// What went wrong, for operators; for `CLIENT_ABORTED_DURING_RESPONSE_ERROR` the status is
     /// the one that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,8 @@
 //! The path of an http selector, compiled: `/orders/:id` and its regular-expression cousins.
 //! Source: `gravitee-v4.md` §3.3.
 
+use std::sync::Arc;
+
 use regex::{Regex, RegexBuilder};
 
 /// Memory one selector's program may take.
@@ -30,7 +32,7 @@ pub struct PathPattern {
 #[derive(Debug, PartialEq, Eq)]
 enum Segment {
     Literal(Box<str>),
-    Parameter(Box<str>),
+    Parameter(Arc<str>),
 }
 
 impl PathPattern {
@@ -68,7 +70,7 @@ impl PathPattern {
     }
 
     /// Calls `found` with the name and raw value of each parameter if the pattern accepts the path.
-    pub fn parameters<'p>(&'p self, path_info: &'p str, mut found: impl FnMut(&'p str, &'p str)) {
+    pub fn parameters<'p>(&'p self, path_info: &'p str, mut found: impl FnMut(&'p Arc<str>, &'p str)) {
         let Some(regex) = &self.regex else {
             let mut values = Vec::new();
             if self.walk(path_info, |name, value| values.push((name, value))) {
@@ -105,7 +107,7 @@ impl PathPattern {
         })
     }
 
-    fn walk<'p>(&'p self, path_info: &'p str, mut found: impl FnMut(&'p str, &'p str)) -> bool {
+    fn walk<'p>(&'p self, path_info: &'p str, mut found: impl FnMut(&'p Arc<str>, &'p str)) -> bool {
         let mut rest = path_info;
         for segment in &self.segments {
             let Some(behind) = rest.strip_prefix('/') else { return false };
@@ -241,7 +243,7 @@ mod tests {
         ] {
             let pattern = PathPattern::compile(path, Coverage::Beginning).unwrap();
             let mut found = Vec::new();
-            pattern.parameters(path_info, |name, value| found.push((name, value)));
+            pattern.parameters(path_info, |name, value| found.push((&**name, value)));
             assert_eq!(found, expected, "{path}");
         }
     }

@@ -1,0 +1,287 @@
+//! One API object, compiled.
+
+use std::sync::Arc;
+
+use http::Method;
+use tidegate_expression::{Condition, Text, Value, ValueMap};
+use tidegate_model::{
+    ApiId, ApiObject, Violation,
+    api::{
+        Api, ApiKind, Flow, FlowMode as ModelFlowMode, Listener, PathOperator, Plan, PlanMode,
+        SecurityKind, Selector, Step,
+    },
+};
+use tidegate_policies::{api_key::ApiKeyConfig, compile_steps};
+use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts};
+
+use super::{NodeFacts, scope::DeployScope};
+use crate::{
+    clock::SystemAmbient,
+    endpoint::{self, Endpoints},
+    error_response::ErrorTemplates,
+    flow::{CompiledFlow, Coverage, FlowMode, Flows, HttpSelector, PathPattern},
+    plan::{CompiledPlan, KeyPlace, Security, SecurityChain},
+    routing::normalise,
+};
+
+/// Organisation of every API until organisations are configured.
+const DEFAULT_ORGANIZATION: &str = "DEFAULT";
+
+/// A host and path that lead to an API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptor {
+    /// `None` accepts every host.
+    pub host: Option<String>,
+    /// Normalised path.
+    pub path: String,
+    /// Place in the definition, for refusals.
+    pub place: String,
+}
+
+/// An API as the request path runs it.
+#[derive(Debug)]
+pub struct CompiledApi {
+    /// Id of the API.
+    pub id: ApiId,
+    /// What expressions, policies and logs know of it.
+    pub facts: Arc<ApiFacts>,
+    /// Where it answers.
+    pub acceptors: Box<[Acceptor]>,
+    /// Its plans.
+    pub security: SecurityChain,
+    /// Its own flows.
+    pub flows: Flows,
+    /// Whether a request that no flow matches is refused.
+    pub is_match_required: bool,
+    /// Its endpoints.
+    pub endpoints: Endpoints,
+    /// Its response templates.
+    pub templates: ErrorTemplates,
+}
+
+/// Why an API cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct RefusedApi {
+    /// Place in the definition.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl From<Violation> for RefusedApi {
+    fn from(violation: Violation) -> Self {
+        let Violation { path, value, expected, .. } = violation;
+        Self { path, message: format!("found {value}, expected {expected}") }
+    }
+}
+
+impl From<Vec<Violation>> for RefusedApi {
+    fn from(violations: Vec<Violation>) -> Self {
+        let more = violations.len().saturating_sub(1);
+        let first = violations.into_iter().next().map(Self::from);
+        let mut refused = first.unwrap_or_else(|| Self {
+            path: String::new(),
+            message: "invalid definition".to_owned(),
+        });
+        if more > 0 {
+            refused.message.push_str(&format!(" (and {more} more)"));
+        }
+        refused
+    }
+}
+
+/// Compiles an API; `None` if this edge does not serve it.
+pub(super) fn compile_api(
+    object: &ApiObject,
+    node: &NodeFacts,
+) -> Result<Option<CompiledApi>, RefusedApi> {
+    let api = Api::from_canonical(&object.definition)?;
+    let acceptors = acceptors(&api);
+    if api.kind != ApiKind::Proxy || acceptors.is_empty() {
+        return Ok(None);
+    }
+    let facts = Arc::new(facts(object, &api));
+    let ctx = CompileContext {
+        phase: Phase::Request,
+        environment: &object.environment,
+        api: object.id.as_str(),
+    };
+    let mode = match api.flow_execution.mode {
+        ModelFlowMode::Default => FlowMode::Default,
+        ModelFlowMode::BestMatch => FlowMode::BestMatch,
+    };
+    let served = |plan: &&Plan| {
+        plan.status.is_served()
+            && plan.mode == PlanMode::Standard
+            && node.tags.accepts_plan(&plan.tags)
+    };
+    if !api.plans.iter().any(|plan| served(&plan)) {
+        return Ok(None);
+    }
+    let mut plans = Vec::new();
+    for (index, plan) in api.plans.iter().enumerate().filter(|(_, plan)| served(plan)) {
+        plans.push(compile_plan(plan, &format!("plans[{index}]"), mode, &ctx)?);
+    }
+    let scope = DeployScope { api: &facts, ambient: SystemAmbient };
+    let seed = rand::random();
+    let endpoints = endpoint::build(&api.endpoint_groups, node.tenant.as_deref(), &scope, seed)
+        .map_err(|error| refusal(error.path(), &error))?;
+    Ok(Some(CompiledApi {
+        id: object.id.clone(),
+        acceptors,
+        security: SecurityChain::new(plans),
+        flows: compile_flows(&api.flows, "flows", mode, &ctx)?,
+        is_match_required: api.flow_execution.match_required,
+        endpoints,
+        templates: ErrorTemplates::compile(&api.response_templates)
+            .map_err(|(path, error)| refusal(&path, &error))?,
+        facts,
+    }))
+}
+
+fn acceptors(api: &Api) -> Box<[Acceptor]> {
+    let listeners = api.listeners.iter().enumerate().filter_map(|(index, listener)| {
+        if let Listener::Http(http) = listener { Some((index, http)) } else { None }
+    });
+    let paths = listeners.flat_map(|(index, http)| {
+        http.paths.iter().enumerate().map(move |(path_index, path)| Acceptor {
+            host: path.host.clone(),
+            path: normalise(&path.path),
+            place: format!("listeners[{index}].paths[{path_index}]"),
+        })
+    });
+    paths.collect()
+}
+
+fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
+    let mut properties = ValueMap::new();
+    for property in &api.properties {
+        properties.insert(Text::from(property.key.as_str()), Value::from(property.value.as_str()));
+    }
+    let mut endpoints = ValueMap::new();
+    for group in &api.endpoint_groups {
+        let names = group.endpoints.iter().map(|endpoint| &endpoint.name);
+        for name in std::iter::once(&group.name).chain(names) {
+            endpoints.insert(Text::from(name.as_str()), Value::from(format!("{name}:").as_str()));
+        }
+    }
+    ApiFacts {
+        id: object.id.as_str().into(),
+        name: api.name.as_str().into(),
+        version: api.version.as_str().into(),
+        organization: Text::constant(DEFAULT_ORGANIZATION),
+        environment: object.environment.as_str().into(),
+        properties: Arc::new(properties),
+        endpoints: Arc::new(endpoints),
+        dictionaries: Arc::new(ValueMap::new()),
+    }
+}
+
+fn compile_plan(
+    plan: &Plan,
+    path: &str,
+    mode: FlowMode,
+    ctx: &CompileContext<'_>,
+) -> Result<CompiledPlan, RefusedApi> {
+    let place = format!("{path}.security");
+    let security = match &plan.security {
+        Some(security) => match security.kind {
+            SecurityKind::KeyLess => Security::KeyLess,
+            SecurityKind::ApiKey => {
+                let config = ApiKeyConfig::parse(&security.configuration)
+                    .map_err(|error| refusal(&place, &error))?;
+                let keys = KeyPlace::from_config(&config);
+                Security::ApiKey(keys.map_err(|error| refusal(&place, &error))?)
+            }
+            SecurityKind::Jwt | SecurityKind::OAuth2 | SecurityKind::Mtls => {
+                let kind = security.kind.as_str();
+                return Err(refusal(&place, &format!("this edge cannot check {kind}")));
+            }
+        },
+        None => return Err(refusal(&place, &"a standard plan needs security")),
+    };
+    let selection_rule = match plan.selection_rule.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(rule) => Some(condition(rule, &format!("{path}.selectionRule"))?),
+    };
+    Ok(CompiledPlan {
+        facts: Arc::new(PlanFacts {
+            id: plan.id.as_str().into(),
+            name: plan.name.as_str().into(),
+        }),
+        security,
+        selection_rule,
+        flows: compile_flows(&plan.flows, &format!("{path}.flows"), mode, ctx)?,
+    })
+}
+
+fn compile_flows(
+    flows: &[Flow],
+    path: &str,
+    mode: FlowMode,
+    ctx: &CompileContext<'_>,
+) -> Result<Flows, RefusedApi> {
+    let enabled = flows.iter().enumerate().filter(|(_, flow)| flow.enabled);
+    let compiled: Result<Vec<CompiledFlow>, RefusedApi> =
+        enabled.map(|(index, flow)| compile_flow(flow, &format!("{path}[{index}]"), ctx)).collect();
+    Ok(Flows::new(compiled?, mode))
+}
+
+fn compile_flow(
+    flow: &Flow,
+    path: &str,
+    ctx: &CompileContext<'_>,
+) -> Result<CompiledFlow, RefusedApi> {
+    let mut compiled = CompiledFlow {
+        http: None,
+        condition: None,
+        is_foreign: false,
+        request: steps(&flow.request, Phase::Request, path, ctx)?,
+        response: steps(&flow.response, Phase::Response, path, ctx)?,
+    };
+    for (index, selector) in flow.selectors.iter().enumerate() {
+        let place = format!("{path}.selectors[{index}]");
+        match selector {
+            Selector::Http { path: pattern, path_operator, methods } => {
+                let coverage = match path_operator {
+                    PathOperator::Equals => Coverage::Whole,
+                    PathOperator::StartsWith => Coverage::Beginning,
+                };
+                compiled.http = Some(HttpSelector {
+                    path: PathPattern::compile(pattern, coverage)
+                        .map_err(|error| refusal(&format!("{place}.path"), &error))?,
+                    methods: methods
+                        .iter()
+                        .map(|method| Method::from_bytes(method.as_bytes()))
+                        .collect::<Result<_, _>>()
+                        .map_err(|error| refusal(&format!("{place}.methods"), &error))?,
+                });
+            }
+            Selector::Condition { condition: source } => {
+                compiled.condition = Some(condition(source, &format!("{place}.condition"))?);
+            }
+            Selector::Channel { .. } | Selector::Other(_) => compiled.is_foreign = true,
+        }
+    }
+    Ok(compiled)
+}
+
+fn steps(
+    steps: &[Step],
+    phase: Phase,
+    path: &str,
+    ctx: &CompileContext<'_>,
+) -> Result<Chain, RefusedApi> {
+    let ctx = CompileContext { phase, ..*ctx };
+    let path = format!("{path}.{}", phase.flow_member());
+    compile_steps(steps, &path, &ctx).map_err(RefusedApi::from)
+}
+
+fn condition(source: &str, path: &str) -> Result<Condition, RefusedApi> {
+    Condition::compile(source).map_err(|error| refusal(path, &error))
+}
+
+fn refusal(path: &str, error: &dyn std::fmt::Display) -> RefusedApi {
+    RefusedApi { path: path.to_owned(), message: error.to_string() }
+}

@@ -1,0 +1,287 @@
+//! From a verified configuration to what the request path runs: everything is parsed, compiled and
+//! checked here, once, so that no request can fail for a reason of configuration.
+//!
+//! Objects that did not change are taken over from the configuration before. One that cannot be used
+//! is refused alone, and its last good version goes on serving.
+
+mod api;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Weak},
+};
+
+use ahash::RandomState;
+use aws_lc_rs::digest;
+use tidegate_model::{
+    ApiObject, ConfigSnapshot, Epoch, ObjectKind, Revision, SubscriptionObject, TagSelector,
+};
+
+pub use api::{CompiledApi, RefusedApi};
+
+use crate::{
+    plan::{ApiKeyHasher, ApiSubscriptions},
+    routing::{Router, RouterBuilder},
+};
+
+/// What of the edge itself decides what it serves.
+#[derive(Debug, Clone)]
+pub struct NodeFacts {
+    /// Id of the edge.
+    pub id: String,
+    /// Sharding tags, exclusions included.
+    pub tags: TagSelector,
+    /// Tenant, if the edge belongs to one.
+    pub tenant: Option<String>,
+    /// Region, the `zone` of expressions.
+    pub region: Option<String>,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// An object that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRefusal {
+    /// Kind of the object.
+    pub kind: ObjectKind,
+    /// Id of the object.
+    pub id: String,
+    /// Stable code: `invalid-definition`, `invalid-subscription`, `path-conflict`, `compile-panic`.
+    pub code: &'static str,
+    /// Place in the object; empty for the whole.
+    pub path: String,
+    /// What is wrong, for the person who deployed it.
+    pub message: String,
+}
+
+/// A configuration ready to serve, and what of it could not be used.
+#[derive(Debug)]
+pub struct Compilation {
+    /// What to make active.
+    pub snapshot: CompiledSnapshot,
+    /// Objects left out or kept at their version before.
+    pub refused: Vec<ObjectRefusal>,
+}
+
+/// One configuration, ready to serve. Immutable; shared by all workers.
+#[derive(Debug)]
+pub struct CompiledSnapshot {
+    /// Epoch of the view.
+    pub epoch: Epoch,
+    /// Revision of the view.
+    pub revision: Revision,
+    /// Signed root of the view.
+    pub root: [u8; 32],
+    /// Environment of the view.
+    pub environment: String,
+    apis: Box<[ServedApi]>,
+    router: Router,
+    hasher: Arc<ApiKeyHasher>,
+    pepper_digest: [u8; 32],
+}
+
+/// An API with the subscriptions to it.
+#[derive(Debug)]
+pub struct ServedApi {
+    /// The compiled API.
+    pub api: Arc<CompiledApi>,
+    /// Its accepted subscriptions.
+    pub subscriptions: Arc<ApiSubscriptions>,
+    source: Source,
+}
+
+/// Recognises an unchanged object without keeping its definition in memory.
+#[derive(Debug, Clone)]
+struct Source {
+    object: Weak<ApiObject>,
+    digest: [u8; 32],
+}
+
+impl Source {
+    fn new(object: &Arc<ApiObject>, digest: [u8; 32]) -> Self {
+        Self { object: Arc::downgrade(object), digest }
+    }
+
+    /// A weak pointer keeps its address taken, so equal addresses are the same object.
+    fn is_same_object(&self, object: &Arc<ApiObject>) -> bool {
+        std::ptr::eq(self.object.as_ptr(), Arc::as_ptr(object))
+    }
+}
+
+impl CompiledSnapshot {
+    /// The APIs served, by the numbers the router gives.
+    #[must_use]
+    pub fn apis(&self) -> &[ServedApi] {
+        &self.apis
+    }
+
+    /// The router; its targets are positions in [`CompiledSnapshot::apis`].
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Hashes API keys for look-ups.
+    #[must_use]
+    pub fn hasher(&self) -> &ApiKeyHasher {
+        &self.hasher
+    }
+
+    /// Whether an API of this id is served.
+    #[must_use]
+    pub fn serves(&self, id: &str) -> bool {
+        self.apis.binary_search_by(|served| served.api.id.as_str().cmp(id)).is_ok()
+    }
+
+    fn find(&self, id: &str) -> Option<&ServedApi> {
+        let position = self.apis.binary_search_by(|served| served.api.id.as_str().cmp(id)).ok()?;
+        self.apis.get(position)
+    }
+}
+
+/// Compiles a configuration. Costs what changed against `previous`, plus a walk over the objects.
+///
+/// Left out without a refusal: stopped APIs, APIs without a plan for this edge's tags, and APIs that
+/// are not served over HTTP.
+#[must_use]
+pub fn compile(
+    snapshot: &ConfigSnapshot,
+    previous: Option<&CompiledSnapshot>,
+    node: &NodeFacts,
+) -> Compilation {
+    let mut refused = Vec::new();
+    let mut subscriptions = by_api(&snapshot.subscriptions);
+    let mut apis = Vec::with_capacity(snapshot.apis.len());
+    for object in snapshot.apis.iter().filter(|object| object.started) {
+        let known = previous.and_then(|previous| previous.find(object.id.as_str()));
+        let Some((api, source)) = compile_object(object, known, node, &mut refused) else {
+            continue;
+        };
+        let sources = subscriptions.remove(object.id.as_str()).unwrap_or_default();
+        let subscriptions = index_subscriptions(sources, known, &mut refused);
+        apis.push(ServedApi { api, subscriptions, source });
+    }
+    apis.sort_by(|left, right| left.api.id.cmp(&right.api.id));
+    let router = route(&apis, &mut refused);
+    let pepper = snapshot.api_key_pepper.expose();
+    let pepper_digest = sha256(pepper);
+    let hasher = match previous {
+        Some(previous) if previous.pepper_digest == pepper_digest => Arc::clone(&previous.hasher),
+        Some(_) | None => Arc::new(ApiKeyHasher::new(pepper)),
+    };
+    let snapshot = CompiledSnapshot {
+        epoch: snapshot.epoch,
+        revision: snapshot.revision,
+        root: snapshot.root,
+        environment: snapshot.environment.clone(),
+        apis: apis.into(),
+        router,
+        hasher,
+        pepper_digest,
+    };
+    Compilation { snapshot, refused }
+}
+
+type BySubscribedApi<'s> = HashMap<&'s str, Vec<Arc<SubscriptionObject>>, RandomState>;
+
+fn by_api(subscriptions: &[Arc<SubscriptionObject>]) -> BySubscribedApi<'_> {
+    let mut by_api = BySubscribedApi::default();
+    for subscription in subscriptions {
+        by_api.entry(subscription.api.as_str()).or_default().push(Arc::clone(subscription));
+    }
+    by_api
+}
+
+/// Compiles one API, takes it over if it is unchanged, or falls back to its last good version.
+fn compile_object(
+    object: &Arc<ApiObject>,
+    known: Option<&ServedApi>,
+    node: &NodeFacts,
+    refused: &mut Vec<ObjectRefusal>,
+) -> Option<(Arc<CompiledApi>, Source)> {
+    if let Some(known) = known
+        && known.source.is_same_object(object)
+    {
+        return Some((Arc::clone(&known.api), known.source.clone()));
+    }
+    let digest = digest_of(object);
+    if let Some(known) = known
+        && known.source.digest == digest
+    {
+        return Some((Arc::clone(&known.api), Source::new(object, digest)));
+    }
+    // One broken object must not take the others down, whatever part of the compiler gives in.
+    let compiled = catch_unwind(AssertUnwindSafe(|| api::compile_api(object, node)));
+    let refusal = match compiled {
+        Ok(Ok(Some(api))) => return Some((Arc::new(api), Source::new(object, digest))),
+        Ok(Ok(None)) => return None,
+        Ok(Err(refusal)) => ("invalid-definition", refusal.path, refusal.message),
+        Err(_panic) => {
+            let message = "the compiler failed on this definition".to_owned();
+            ("compile-panic", String::new(), message)
+        }
+    };
+    let (code, path, message) = refusal;
+    let id = object.id.as_str().to_owned();
+    refused.push(ObjectRefusal { kind: ObjectKind::Api, id, code, path, message });
+    known.map(|known| (Arc::clone(&known.api), known.source.clone()))
+}
+
+fn index_subscriptions(
+    sources: Vec<Arc<SubscriptionObject>>,
+    known: Option<&ServedApi>,
+    refused: &mut Vec<ObjectRefusal>,
+) -> Arc<ApiSubscriptions> {
+    if let Some(known) = known
+        && known.subscriptions.is_made_from(&sources)
+    {
+        return Arc::clone(&known.subscriptions);
+    }
+    let (subscriptions, refusals) = ApiSubscriptions::new(sources);
+    refused.extend(refusals.into_iter().map(|refusal| ObjectRefusal {
+        kind: ObjectKind::Subscription,
+        id: refusal.subscription,
+        code: "invalid-subscription",
+        path: refusal.path,
+        message: "expected 64 hexadecimal digits".to_owned(),
+    }));
+    Arc::new(subscriptions)
+}
+
+fn route(apis: &[ServedApi], refused: &mut Vec<ObjectRefusal>) -> Router {
+    let mut builder = RouterBuilder::default();
+    for (number, served) in (0_u32..).zip(apis) {
+        for acceptor in &served.api.acceptors {
+            let added = builder.add(acceptor.host.as_deref(), &acceptor.path, number);
+            let Err(duplicate) = added else { continue };
+            let holder = apis.get(duplicate.holder as usize).map(|holder| holder.api.id.as_str());
+            refused.push(ObjectRefusal {
+                kind: ObjectKind::Api,
+                id: served.api.id.as_str().to_owned(),
+                code: "path-conflict",
+                path: acceptor.place.clone(),
+                message: format!(
+                    "path {} belongs to API {}",
+                    duplicate.path,
+                    holder.unwrap_or_default()
+                ),
+            });
+        }
+    }
+    builder.build()
+}
+
+fn digest_of(object: &ApiObject) -> [u8; 32] {
+    // Serialising a parsed object cannot fail; an empty text would only mean a needless recompile.
+    sha256(&serde_json::to_vec(object).unwrap_or_default())
+}
+
+fn sha256(content: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, content).as_ref());
+    hash
+}

@@ -1,0 +1,140 @@
+//! Endpoint groups of an API, compiled, and the choice of where a request goes.
+//! Source: `gravitee-v4.md` §1.4, §3.11.
+
+mod build;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, sync::Arc};
+
+use ahash::RandomState;
+use http::{HeaderName, HeaderValue, Uri};
+use rand::RngCore;
+
+use crate::{
+    balance::Balancer,
+    forward::TargetPath,
+    upstream::{TargetOptions, TlsOptions, UpstreamTarget},
+};
+
+pub use build::{BuildError, build};
+
+/// One backend, ready to be called.
+#[derive(Debug)]
+pub struct CompiledEndpoint {
+    /// Its connections.
+    pub target: Arc<UpstreamTarget>,
+    /// Base path and query of its URL.
+    pub path: TargetPath,
+    /// Fields set on every request, after policies.
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    /// Whether the client's `Accept-Encoding` goes along.
+    pub passes_accept_encoding: bool,
+}
+
+/// The endpoints of a group, primaries and secondaries balanced apart.
+#[derive(Debug)]
+pub struct CompiledGroup {
+    primaries: Box<[Arc<CompiledEndpoint>]>,
+    primary_balancer: Balancer,
+    secondaries: Box<[Arc<CompiledEndpoint>]>,
+    secondary_balancer: Balancer,
+}
+
+impl CompiledGroup {
+    fn next(&self, random: &mut impl RngCore) -> Option<&Arc<CompiledEndpoint>> {
+        let primary = self.primary_balancer.next(random).and_then(|at| self.primaries.get(at));
+        primary.or_else(|| {
+            self.secondary_balancer.next(random).and_then(|at| self.secondaries.get(at))
+        })
+    }
+}
+
+/// What a name stands for; endpoints win over groups.
+#[derive(Debug)]
+enum Named {
+    Endpoint(Arc<CompiledEndpoint>),
+    Group(usize),
+}
+
+/// All endpoints of an API. The first group is the default.
+#[derive(Debug, Default)]
+pub struct Endpoints {
+    groups: Box<[CompiledGroup]>,
+    names: HashMap<Box<str>, Named, RandomState>,
+}
+
+/// Where one request goes.
+#[derive(Debug)]
+pub struct Destination {
+    /// The endpoint whose settings hold.
+    pub endpoint: Arc<CompiledEndpoint>,
+    /// Target and base path instead of the endpoint's own.
+    pub elsewhere: Option<(Arc<UpstreamTarget>, TargetPath)>,
+    /// Path and query instead of the request's path; the request's query is kept.
+    pub path: Option<(String, Option<String>)>,
+}
+
+impl Endpoints {
+    /// The default group's next endpoint.
+    pub fn next(&self, random: &mut impl RngCore) -> Option<Arc<CompiledEndpoint>> {
+        self.groups.first()?.next(random).cloned()
+    }
+
+    /// Where the attribute `request.endpoint` sends a request; `None` if there is no such endpoint.
+    ///
+    /// An absolute URL goes there through the default endpoint's settings; `name:/path` to the
+    /// endpoint or group of that name; anything else is a path on the default endpoint.
+    pub fn route(&self, text: &str, random: &mut impl RngCore) -> Option<Destination> {
+        if let Some((scheme, _)) = text.split_once("://")
+            && matches!(scheme, "http" | "https" | "ws" | "wss" | "grpc" | "grpcs")
+        {
+            let endpoint = self.next(random)?;
+            let uri: Uri = text.parse().ok()?;
+            let target = retarget(&endpoint.target, &uri)?;
+            let path = TargetPath::new(uri.path(), uri.query());
+            // The URL is the whole target: nothing of the request's path follows it.
+            return Some(Destination {
+                endpoint,
+                elsewhere: Some((target, path)),
+                path: Some((String::new(), None)),
+            });
+        }
+        if let Some((name, path)) = text.split_once(':')
+            && !name.contains('/')
+        {
+            let endpoint = match self.names.get(name)? {
+                Named::Endpoint(endpoint) => Arc::clone(endpoint),
+                Named::Group(group) => self.groups.get(*group)?.next(random).cloned()?,
+            };
+            return Some(Destination { endpoint, elsewhere: None, path: split_path(path) });
+        }
+        let endpoint = self.next(random)?;
+        Some(Destination { endpoint, elsewhere: None, path: split_path(text) })
+    }
+}
+
+/// A routed path with its query; empty text keeps the request's own path.
+fn split_path(text: &str) -> Option<(String, Option<String>)> {
+    if text.is_empty() {
+        return None;
+    }
+    Some(match text.split_once('?') {
+        Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+        None => (text.to_owned(), None),
+    })
+}
+
+/// The target of `uri` with the settings of another one.
+fn retarget(like: &UpstreamTarget, uri: &Uri) -> Option<Arc<UpstreamTarget>> {
+    let is_tls = matches!(uri.scheme_str(), Some("https" | "wss" | "grpcs"));
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+    let known = like.options();
+    let tls = is_tls.then(|| {
+        let tls = known.tls.clone().unwrap_or_default();
+        TlsOptions { server_name: None, ..tls }
+    });
+    let options = TargetOptions { host: host.to_owned(), port, tls, ..known.clone() };
+    UpstreamTarget::intern(options).ok()
+}

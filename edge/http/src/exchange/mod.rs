@@ -1,0 +1,230 @@
+//! The life of one request on one worker.
+
+mod call;
+mod client;
+mod forwarded;
+mod life;
+mod observed;
+mod timeout;
+mod worker_snapshot;
+
+use std::{
+    cell::RefCell,
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt as _;
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use rand::rngs::SmallRng;
+use tidegate_expression::Text;
+use tidegate_policy::{NodeFacts as PolicyNode, Services};
+
+use crate::{
+    Live,
+    access_log::AccessLog,
+    body::Body,
+    clock::{SystemAmbient, now_ms},
+    compile::NodeFacts,
+    metrics::{ApiCounters, WorkerMetrics},
+    request_id::RequestIds,
+    server::{ConnectionFacts, Handler, Refusal, Reply},
+    upstream::UpstreamPools,
+};
+
+use self::{
+    client::ClientIdentifiers,
+    life::Life,
+    observed::Head,
+    worker_snapshot::{Route, WorkerSnapshot},
+};
+
+/// Body of the answer to a path that belongs to no API.
+const NO_CONTEXT_PATH: &str = "No context-path matches the request URI.";
+
+/// What holds for all requests of a worker.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    /// Time from arrival to the response head; `None` for no limit.
+    pub request_timeout: Option<Duration>,
+    /// Largest body kept in memory for a step that reads or changes it.
+    pub content_bytes_max: u64,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            // The reference's default for v4 APIs.
+            request_timeout: Some(Duration::from_millis(30_000)),
+            // A worker holds hundreds of requests at once: this keeps the worst case in gigabytes.
+            content_bytes_max: 10 * 1024 * 1024,
+        }
+    }
+}
+
+/// What a worker's gateway is made of.
+#[derive(Debug)]
+pub struct GatewayParts<'a> {
+    /// Where the active configuration is found.
+    pub live: Arc<Live>,
+    /// The worker's counters.
+    pub metrics: Arc<WorkerMetrics>,
+    /// Where records go, if anywhere.
+    pub access_log: Option<AccessLog>,
+    /// The edge.
+    pub node: &'a NodeFacts,
+    /// Limits.
+    pub settings: GatewaySettings,
+    /// Number of workers, which share an endpoint's connections.
+    pub workers: usize,
+}
+
+/// Answers the requests of one worker.
+#[derive(Debug)]
+pub struct Gateway {
+    live: Arc<Live>,
+    current: RefCell<Rc<WorkerSnapshot>>,
+    pools: UpstreamPools,
+    ids: RefCell<RequestIds>,
+    clients: RefCell<ClientIdentifiers>,
+    metrics: Arc<WorkerMetrics>,
+    no_api: Arc<ApiCounters>,
+    access_log: Option<AccessLog>,
+    context: Context,
+}
+
+/// What phases use beyond the exchange. Each worker has its own copies, so that counting references
+/// to them touches no memory of another worker.
+#[derive(Debug)]
+struct Context {
+    services: Services,
+    node: Arc<PolicyNode>,
+    settings: GatewaySettings,
+}
+
+/// When a request arrived.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    instant: Instant,
+    timestamp_ms: u64,
+}
+
+impl Gateway {
+    /// Makes the gateway of one worker; call it on the worker's thread.
+    #[must_use]
+    pub fn new(parts: GatewayParts<'_>) -> Self {
+        let node = parts.node;
+        let exclusions = node.tags.exclusions().iter().map(|tag| format!("!{tag}"));
+        let tags = node.tags.inclusions().iter().cloned().chain(exclusions);
+        let context = Context {
+            services: Services { ambient: Arc::new(SystemAmbient) },
+            node: Arc::new(PolicyNode {
+                id: node.id.as_str().into(),
+                version: node.version.as_str().into(),
+                tenant: node.tenant.as_deref().map(Text::from),
+                sharding_tags: tags.map(Text::from).collect(),
+                zone: node.region.as_deref().map(Text::from),
+            }),
+            settings: parts.settings,
+        };
+        Self {
+            live: parts.live,
+            current: RefCell::default(),
+            pools: UpstreamPools::new(parts.workers),
+            ids: RefCell::default(),
+            clients: RefCell::default(),
+            no_api: parts.metrics.no_api(),
+            metrics: parts.metrics,
+            access_log: parts.access_log,
+            context,
+        }
+    }
+
+    /// The active configuration, as this worker sees it.
+    fn current(&self) -> Rc<WorkerSnapshot> {
+        let mut current = self.current.borrow_mut();
+        if !self.live.is_current(current.snapshot()) {
+            *current = Rc::new(WorkerSnapshot::new(self.live.load()));
+        }
+        Rc::clone(&current)
+    }
+
+    fn random<R>(&self, choose: impl FnOnce(&mut SmallRng) -> R) -> R {
+        choose(self.ids.borrow_mut().generator())
+    }
+
+    /// Answers for an API: all phases, then the fields every answer carries, then the accounts.
+    async fn answer(
+        &self,
+        snapshot: &WorkerSnapshot,
+        route: &Route<'_>,
+        request: Request<Body>,
+        connection: &ConnectionFacts,
+    ) -> Reply {
+        let arrival = Arrival { instant: Instant::now(), timestamp_ms: now_ms() };
+        let head = self.access_log.as_ref().map(|_| Head::of(&request));
+        let mut life = Life::begin(self, route, request, connection, arrival);
+        let lived = AssertUnwindSafe(life.run(self)).catch_unwind().await;
+        if lived.is_err() {
+            life.abandon();
+        }
+        let counters = snapshot.counters(route, &self.metrics);
+        let reply = life.finish(self);
+        let status = status(&reply);
+        self.metrics.answered(counters, status, arrival.instant.elapsed());
+        match (head, &self.access_log) {
+            (Some(head), Some(log)) => {
+                let record = head.record(&life, status, arrival);
+                observed::log_when_sent(reply, record, log, &self.metrics)
+            }
+            _ => reply,
+        }
+    }
+
+    fn not_found(&self, request: &Request<Body>, connection: &ConnectionFacts) -> Reply {
+        let arrival = Arrival { instant: Instant::now(), timestamp_ms: now_ms() };
+        let mut response = Response::new(Body::full(NO_CONTEXT_PATH));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        let ids = forwarded::TransactionIds::of(request.headers(), &self.ids);
+        ids.write(headers);
+        self.metrics.answered(&self.no_api, StatusCode::NOT_FOUND, arrival.instant.elapsed());
+        let reply = Reply::Response(response);
+        match &self.access_log {
+            Some(log) => {
+                let head = Head::of(request);
+                let record = head.unrouted(&ids, connection, &self.context.node, arrival);
+                observed::log_when_sent(reply, record, log, &self.metrics)
+            }
+            None => reply,
+        }
+    }
+}
+
+impl Handler for Gateway {
+    async fn handle(&self, request: Request<Body>, connection: &Rc<ConnectionFacts>) -> Reply {
+        let snapshot = self.current();
+        match snapshot.route(&request) {
+            Some(route) => self.answer(&snapshot, &route, request, connection).await,
+            None => self.not_found(&request, connection),
+        }
+    }
+
+    fn refused(&self, reason: Refusal) {
+        self.metrics.refused(reason);
+    }
+
+    fn connection_changed(&self, opened: bool) {
+        self.metrics.connection_changed(opened);
+    }
+}
+
+fn status(reply: &Reply) -> StatusCode {
+    match reply {
+        Reply::Response(response) => response.status(),
+        Reply::Upgrade { response, .. } => response.status(),
+    }
+}

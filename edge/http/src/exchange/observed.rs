@@ -1,0 +1,247 @@
+//! The access record of an exchange, written when the last byte of the response was handed over.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Version, header::CONTENT_LENGTH, header::HOST};
+use http_body::{Body as _, Frame, SizeHint};
+use tidegate_policy::NodeFacts;
+
+use super::{Arrival, forwarded::TransactionIds, life::Life};
+use crate::{
+    access_log::{AccessLog, AccessRecord},
+    body::{Body, BodyError},
+    metrics::WorkerMetrics,
+    server::{ConnectionFacts, Reply},
+};
+
+/// Key of a response that the client did not wait for.
+const CLIENT_ABORTED: &str = "CLIENT_ABORTED_DURING_RESPONSE_ERROR";
+
+/// What a record keeps of the request as it arrived.
+pub(super) struct Head {
+    method: String,
+    host: String,
+    uri: String,
+    version: &'static str,
+    length: Option<u64>,
+}
+
+impl Head {
+    pub(super) fn of(request: &Request<Body>) -> Self {
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        Self {
+            method: request.method().as_str().to_owned(),
+            host: text(HOST).unwrap_or_default().to_owned(),
+            uri: request.uri().path().to_owned(),
+            version: version(request.version()),
+            length: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        }
+    }
+
+    /// The record of a request that no API answers.
+    pub(super) fn unrouted(
+        self,
+        ids: &TransactionIds,
+        connection: &ConnectionFacts,
+        node: &NodeFacts,
+        arrival: Arrival,
+    ) -> Box<AccessRecord> {
+        let elapsed = millis(arrival.instant.elapsed());
+        Box::new(AccessRecord {
+            timestamp: arrival.timestamp_ms,
+            request_id: lossy(ids.request.as_bytes()),
+            transaction_id: lossy(ids.transaction.as_bytes()),
+            http_method: self.method,
+            host: self.host,
+            uri: self.uri,
+            http_version: self.version,
+            scheme: if connection.tls.is_some() { "https" } else { "http" },
+            status: StatusCode::NOT_FOUND.as_u16(),
+            remote_address: Some(connection.remote.ip().to_string()),
+            local_address: Some(connection.local.ip()),
+            gateway_response_time_ms: elapsed,
+            gateway_latency_ms: elapsed,
+            request_content_length: self.length,
+            gateway: Arc::from(node.id.as_str()),
+            ..AccessRecord::default()
+        })
+    }
+
+    /// The record of an answered request.
+    pub(super) fn record(
+        self,
+        life: &Life<'_>,
+        status: StatusCode,
+        arrival: Arrival,
+    ) -> Box<AccessRecord> {
+        let exchange = &life.exchange;
+        let shared = |text: &str| Some(Arc::from(text));
+        let elapsed = arrival.instant.elapsed();
+        let called = life.called.as_ref();
+        let endpoint_time = called.map(|called| called.duration);
+        let error = life.error.as_deref();
+        Box::new(AccessRecord {
+            timestamp: arrival.timestamp_ms,
+            request_id: lossy(life.ids.request.as_bytes()),
+            transaction_id: lossy(life.ids.transaction.as_bytes()),
+            api_id: shared(&exchange.api.id),
+            api_name: shared(&exchange.api.name),
+            plan_id: exchange.plan.as_ref().and_then(|plan| shared(&plan.id)),
+            application_id: exchange
+                .subscription
+                .as_ref()
+                .and_then(|subscription| shared(&subscription.application)),
+            subscription_id: exchange
+                .subscription
+                .as_ref()
+                .and_then(|subscription| shared(&subscription.id)),
+            client_identifier: life
+                .client_identifier
+                .as_ref()
+                .map(|identifier| lossy(identifier.as_bytes())),
+            security_type: life.plan.map(|plan| plan.security.kind()),
+            http_method: self.method,
+            host: self.host,
+            uri: self.uri,
+            http_version: self.version,
+            scheme: exchange.request.scheme,
+            status: status.as_u16(),
+            remote_address: Some(exchange.request.remote_address.to_string()),
+            local_address: Some(exchange.request.local_address.ip()),
+            endpoint: called.map(|called| {
+                let scheme = if called.target.options().tls.is_some() { "https" } else { "http" };
+                let authority = lossy(called.target.authority().as_bytes());
+                format!("{scheme}://{authority}{}", called.path.as_deref().unwrap_or(""))
+            }),
+            endpoint_response_time_ms: endpoint_time.map(millis),
+            gateway_response_time_ms: millis(elapsed),
+            gateway_latency_ms: millis(elapsed.saturating_sub(endpoint_time.unwrap_or_default())),
+            request_content_length: self.length,
+            error_key: error.and_then(|error| error.key.as_deref()).map(str::to_owned),
+            error_message: error.and_then(|error| {
+                let message = error.message.as_deref().map(str::to_owned);
+                error.cause.clone().or(message)
+            }),
+            gateway: Arc::from(exchange.node.id.as_str()),
+            ..AccessRecord::default()
+        })
+    }
+}
+
+/// Sends the record off once the response is complete or given up.
+pub(super) fn log_when_sent(
+    reply: Reply,
+    record: Box<AccessRecord>,
+    log: &AccessLog,
+    metrics: &Arc<WorkerMetrics>,
+) -> Reply {
+    let pending =
+        PendingRecord { record: Some(record), log: log.clone(), metrics: Arc::clone(metrics) };
+    match reply {
+        Reply::Response(response) => Reply::Response(response.map(|body| {
+            if body.is_end_stream() {
+                let mut pending = pending;
+                pending.write(0, None);
+                return body;
+            }
+            Body::stream(ObservedBody { body, bytes: 0, pending })
+        })),
+        upgrade @ Reply::Upgrade { .. } => {
+            let mut pending = pending;
+            pending.write(0, None);
+            upgrade
+        }
+    }
+}
+
+struct PendingRecord {
+    record: Option<Box<AccessRecord>>,
+    log: AccessLog,
+    metrics: Arc<WorkerMetrics>,
+}
+
+impl PendingRecord {
+    fn write(&mut self, bytes: u64, error: Option<&'static str>) {
+        let Some(mut record) = self.record.take() else { return };
+        record.response_content_length = Some(bytes);
+        if let Some(error) = error {
+            record.error_key = Some(error.to_owned());
+        }
+        if self.log.record(record).is_err() {
+            self.metrics.access_log_dropped();
+        }
+    }
+}
+
+/// Counts what passes; used only while the access log is on.
+struct ObservedBody {
+    body: Body,
+    bytes: u64,
+    pending: PendingRecord,
+}
+
+impl http_body::Body for ObservedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if this.body.is_end_stream() {
+                    this.pending.write(this.bytes, None);
+                }
+            }
+            Poll::Ready(None) => this.pending.write(this.bytes, None),
+            Poll::Ready(Some(Err(_))) => {
+                this.pending.write(this.bytes, Some("UPSTREAM_ABORTED_DURING_RESPONSE"));
+            }
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ObservedBody {
+    fn drop(&mut self) {
+        // A body without content is dropped unread (HEAD, 304): that is not the client's doing.
+        let is_read = self.bytes > 0 && !self.body.is_end_stream();
+        self.pending.write(self.bytes, is_read.then_some(CLIENT_ABORTED));
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_3 => "HTTP/3",
+        _ => "HTTP/1.1",
+    }
+}
