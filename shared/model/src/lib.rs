@@ -8,6 +8,7 @@
 pub mod api;
 pub mod config_snapshot;
 pub mod deployment;
+pub mod document;
 mod error_kind;
 mod id;
 mod limits;
@@ -20,6 +21,9 @@ mod violation;
 pub use api::Api;
 pub use config_snapshot::{ApiObject, ConfigSnapshot, KeyObject, ObjectKind, SubscriptionObject};
 pub use deployment::{Difference, differences, out_of_sync};
+pub use document::{
+    ApiDocument, ApplicationDocument, ExportFacts, SourceDocument, Spelling, export, parse_source,
+};
 pub use error_kind::{ErrorKind, ErrorSource};
 pub use id::{
     ApiId, ApplicationId, DeploymentNumber, EdgeId, EnvironmentId, Epoch, ID_CHARACTERS_MAX,
