@@ -1,0 +1,105 @@
+//! Finding what a request names: resources by id or name, documents, live objects.
+
+use serde_json::Value;
+use tidegate_model::ApiObject;
+use tidegate_state::{
+    ApiRecord, ApplicationRecord, DeploymentRecord, EnvironmentRecord, Resource, StateReader,
+    SubscriptionRecord, query,
+};
+
+use super::Fault;
+
+/// Longest id or name that is looked up, in bytes.
+const NAME_BYTES_MAX: usize = 512;
+
+/// Refuses what cannot be an id or a name before it becomes part of a storage key.
+fn check(kind: &'static str, text: &str) -> Result<(), Fault> {
+    if text.is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(Fault::not_found(kind, text));
+    }
+    Ok(())
+}
+
+/// The environment a request works in.
+pub(crate) fn environment(
+    state: &dyn StateReader,
+    id: &str,
+) -> Result<Resource<EnvironmentRecord>, Fault> {
+    query::environment(state, id)?.ok_or_else(|| Fault::not_found("environment", id))
+}
+
+/// An API by id, else by name.
+pub(crate) fn api(
+    state: &dyn StateReader,
+    environment: &str,
+    api: &str,
+) -> Result<Resource<ApiRecord>, Fault> {
+    check("API", api)?;
+    if let Some(found) = query::api(state, environment, api)? {
+        return Ok(found);
+    }
+    query::api_by_name(state, environment, api)?.ok_or_else(|| Fault::not_found("API", api))
+}
+
+/// An application by id, else by name.
+pub(crate) fn application(
+    state: &dyn StateReader,
+    environment: &str,
+    application: &str,
+) -> Result<Resource<ApplicationRecord>, Fault> {
+    check("application", application)?;
+    if let Some(found) = query::application(state, environment, application)? {
+        return Ok(found);
+    }
+    query::application_by_name(state, environment, application)?
+        .ok_or_else(|| Fault::not_found("application", application))
+}
+
+/// A subscription by id.
+pub(crate) fn subscription(
+    state: &dyn StateReader,
+    environment: &str,
+    id: &str,
+) -> Result<Resource<SubscriptionRecord>, Fault> {
+    check("subscription", id)?;
+    query::subscription(state, environment, id)?
+        .ok_or_else(|| Fault::not_found("subscription", id))
+}
+
+/// The draft document of an API.
+pub(crate) fn document(record: &ApiRecord) -> Result<Value, Fault> {
+    serde_json::from_slice(&record.document)
+        .map_err(|error| Fault::Internal(format!("draft of API {}: {error}", record.id)))
+}
+
+/// What edges have of an API; `None` when it was never deployed.
+pub(crate) fn live_object(
+    state: &dyn StateReader,
+    environment: &str,
+    api_id: &str,
+) -> Result<Option<ApiObject>, Fault> {
+    match query::live(state, environment, "api", api_id)? {
+        Some(live) => object(state, &live.value.object_hash).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// One deployment of an API.
+pub(crate) fn deployment(
+    state: &dyn StateReader,
+    environment: &str,
+    api: &ApiRecord,
+    number: u64,
+) -> Result<DeploymentRecord, Fault> {
+    query::deployment(state, environment, &api.id, number)?
+        .ok_or_else(|| Fault::not_found("deployment", &format!("{}/{number}", api.name)))
+}
+
+/// The API object with a hash.
+pub(crate) fn object(state: &dyn StateReader, hash: &[u8]) -> Result<ApiObject, Fault> {
+    let hash = query::hash_of(hash)?;
+    let bytes = query::object(state, &hash)?
+        .ok_or_else(|| Fault::Internal("a published object is missing".to_owned()))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Fault::Internal(format!("a published object does not parse: {error}")))
+}
