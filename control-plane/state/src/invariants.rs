@@ -38,48 +38,46 @@ pub(crate) fn check(state: &MemoryState, environments: &[&str]) {
     check_objects(state, &references);
 }
 
+/// What a state must hold, collected from its resources.
+struct Rebuild<'a> {
+    environment: &'a str,
+    indexes: &'a mut BTreeMap<Bytes, Bytes>,
+    references: &'a mut BTreeMap<Hash, u64>,
+}
+
+impl Rebuild<'_> {
+    fn index(&mut self, index: Index, value: &str, owner: &str) {
+        let key = key::index(index, self.environment, value);
+        let before = self.indexes.insert(key, owner.to_owned().into());
+        assert_eq!(before, None, "{value} is unique");
+    }
+
+    fn list(&mut self, list: Index, owner: &str, member: &str) {
+        let key = key::index_member(list, self.environment, owner, member);
+        self.indexes.insert(key, Bytes::new());
+    }
+
+    fn refer(&mut self, hash: &[u8]) {
+        *self.references.entry(hash.try_into().unwrap()).or_default() += 1;
+    }
+}
+
 fn check_environment(
     state: &MemoryState,
     environment: &str,
     indexes: &mut BTreeMap<Bytes, Bytes>,
     references: &mut BTreeMap<Hash, u64>,
 ) {
-    let mut refer = |hash: &[u8]| *references.entry(hash.try_into().unwrap()).or_default() += 1;
-    let mut index = |index, value: &str, owner: &str| {
-        let key = key::index(index, environment, value);
-        assert_eq!(
-            indexes.insert(key, owner.to_owned().into()),
-            None,
-            "{value} is unique"
-        );
+    let mut rebuild = Rebuild {
+        environment,
+        indexes,
+        references,
     };
     let apis = all::<ApiRecord>(state, environment);
-    let applications = all::<ApplicationRecord>(state, environment);
-    let subscriptions = all::<SubscriptionRecord>(state, environment);
     for api in &apis {
-        let api = &api.value;
-        index(Index::ApiName, &api.name, &api.id);
-        api.plan_ids
-            .iter()
-            .for_each(|plan_id| index(Index::PlanId, plan_id, &api.id));
-        api.claims
-            .iter()
-            .for_each(|claim| index(Index::Claim, claim, &api.id));
-        let live = query::live(state, environment, "api", &api.id).unwrap();
-        assert_eq!(
-            live.is_some(),
-            api.deployed_number > 0,
-            "live exactly when deployed"
-        );
-        let deployments = query::deployments(state, environment, &api.id, None, 1000).unwrap();
-        let numbers: Vec<_> = deployments.items.iter().map(|found| found.number).collect();
-        let kept = u64::try_from(numbers.len()).unwrap();
-        let expected: Vec<_> = (0..kept).map(|back| api.deployed_number - back).collect();
-        assert_eq!(
-            numbers, expected,
-            "the history is dense and ends at the newest"
-        );
+        check_api(state, &api.value, &mut rebuild);
     }
+    let applications = all::<ApplicationRecord>(state, environment);
     for application in &applications {
         let ApplicationRecord {
             id,
@@ -87,17 +85,13 @@ fn check_environment(
             client_id,
             ..
         } = &application.value;
-        index(Index::ApplicationName, name, id);
+        rebuild.index(Index::ApplicationName, name, id);
         if !client_id.is_empty() {
-            index(Index::ClientId, client_id, id);
+            rebuild.index(Index::ClientId, client_id, id);
         }
     }
-    for subscription in &subscriptions {
-        let record = &subscription.value;
-        for key in &record.keys {
-            index(Index::KeyId, &key.id, &record.id);
-            index(Index::KeyHash, &key.hash, &record.id);
-        }
+    for subscription in all::<SubscriptionRecord>(state, environment) {
+        let record = subscription.value;
         let api = apis
             .iter()
             .find(|api| api.value.id == record.api_id)
@@ -112,34 +106,14 @@ fn check_environment(
                 .iter()
                 .any(|found| found.value.id == record.application_id)
         );
-        if !record.object_hash.is_empty() {
-            refer(&record.object_hash);
-        }
-        check_live(state, environment, &api.value, record);
-    }
-    for subscription in subscriptions {
-        let SubscriptionRecord {
-            id,
-            api_id,
-            application_id,
-            ..
-        } = subscription.value;
-        let lists = [
-            (Index::SubscriptionByApi, api_id),
-            (Index::SubscriptionByApplication, application_id),
-        ];
-        for (list, owner) in lists {
-            indexes.insert(
-                key::index_member(list, environment, &owner, &id),
-                Bytes::new(),
-            );
-        }
+        check_live(state, environment, &api.value, &record);
+        check_subscription(&record, &mut rebuild);
     }
     for live in query::live_objects(state, environment, None, 1000)
         .unwrap()
         .items
     {
-        refer(&live.record.object_hash);
+        rebuild.refer(&live.record.object_hash);
         let owner = apis.iter().any(|api| api.value.id == live.record.api_id);
         assert!(owner, "a live object belongs to an API");
     }
@@ -150,8 +124,48 @@ fn check_environment(
     {
         let stored = crate::draft::decode_stored(Table::Deployment, &bytes).unwrap();
         let deployment: DeploymentRecord = prost::Message::decode(stored.value).unwrap();
-        refer(&deployment.object_hash);
-        refer(&deployment.document_hash);
+        rebuild.refer(&deployment.object_hash);
+        rebuild.refer(&deployment.document_hash);
+    }
+}
+
+fn check_api(state: &MemoryState, api: &ApiRecord, rebuild: &mut Rebuild<'_>) {
+    rebuild.index(Index::ApiName, &api.name, &api.id);
+    for plan_id in &api.plan_ids {
+        rebuild.index(Index::PlanId, plan_id, &api.id);
+    }
+    for claim in &api.claims {
+        rebuild.index(Index::Claim, claim, &api.id);
+    }
+    let live = query::live(state, rebuild.environment, "api", &api.id).unwrap();
+    assert_eq!(
+        live.is_some(),
+        api.deployed_number > 0,
+        "live exactly when deployed"
+    );
+    let page = query::deployments(state, rebuild.environment, &api.id, None, 1000).unwrap();
+    let numbers: Vec<_> = page.items.iter().map(|found| found.number).collect();
+    let kept = u64::try_from(numbers.len()).unwrap();
+    let expected: Vec<_> = (0..kept).map(|back| api.deployed_number - back).collect();
+    assert_eq!(
+        numbers, expected,
+        "the history is dense and ends at the newest"
+    );
+}
+
+fn check_subscription(record: &SubscriptionRecord, rebuild: &mut Rebuild<'_>) {
+    for key in &record.keys {
+        rebuild.index(Index::KeyId, &key.id, &record.id);
+        rebuild.index(Index::KeyHash, &key.hash, &record.id);
+    }
+    rebuild.list(Index::SubscriptionByApi, &record.api_id, &record.id);
+    rebuild.list(
+        Index::SubscriptionByApplication,
+        &record.application_id,
+        &record.id,
+    );
+    if !record.object_hash.is_empty() {
+        rebuild.refer(&record.object_hash);
     }
 }
 
