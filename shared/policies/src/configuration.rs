@@ -38,7 +38,14 @@ pub(crate) fn check(configuration: &Value, schema: &Value, path: &str) -> Findin
             .map(|error| violation(&error, path));
         findings.violations.extend(violations);
     }
-    unknown_members(&configuration, schema, schema, path, 0, &mut findings.notices);
+    unknown_members(
+        &configuration,
+        schema,
+        schema,
+        path,
+        0,
+        &mut findings.notices,
+    );
     findings
 }
 
@@ -176,13 +183,20 @@ mod tests {
     fn wrong_types_and_missing_members_are_violations_with_their_place() {
         let configuration = json!({"items": [{"name": 5}, {}], "flag": "yes"});
         let findings = check(&configuration, &schema(), "c");
-        let mut found: Vec<String> = findings.violations.iter().map(ToString::to_string).collect();
+        let mut found: Vec<String> = findings
+            .violations
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         found.sort();
-        assert_eq!(found, [
-            "c.flag: \"yes\", expected type \"boolean\"",
-            "c.items[0].name: 5, expected type \"string\"",
-            "c.items[1].name: nothing, expected a value (required)",
-        ]);
+        assert_eq!(
+            found,
+            [
+                "c.flag: \"yes\", expected type \"boolean\"",
+                "c.items[0].name: 5, expected type \"string\"",
+                "c.items[1].name: nothing, expected a value (required)",
+            ]
+        );
     }
 
     #[test]
@@ -190,7 +204,11 @@ mod tests {
         let configuration = json!({"scope": "REQUEST", "items": [{"name": "a", "extra": 1}]});
         let findings = check(&configuration, &schema(), "c");
         assert!(findings.violations.is_empty());
-        let paths: Vec<&str> = findings.notices.iter().map(|notice| notice.path.as_str()).collect();
+        let paths: Vec<&str> = findings
+            .notices
+            .iter()
+            .map(|notice| notice.path.as_str())
+            .collect();
         assert_eq!(paths, ["c.scope", "c.items[0].extra"]);
     }
 
@@ -199,7 +217,10 @@ mod tests {
         let text = Value::from(r#"{"flag": 1}"#);
         assert_eq!(check(&text, &schema(), "c").violations.len(), 1);
         assert!(check(&Value::Null, &schema(), "c").violations.is_empty());
-        assert_eq!(check(&Value::from("[1]"), &schema(), "c").violations.len(), 1);
+        assert_eq!(
+            check(&Value::from("[1]"), &schema(), "c").violations.len(),
+            1
+        );
         assert_eq!(check(&Value::from("{"), &schema(), "c").violations.len(), 1);
     }
 }

@@ -48,7 +48,11 @@ pub(crate) fn compile_headers(
         needs |= template.needs();
         let source = match template.as_literal() {
             Some(text) => Source::Literal(header_value(text).ok_or_else(|| {
-                ConfigError::new(value_path, format!("{text:?}"), "text without control characters")
+                ConfigError::new(
+                    value_path,
+                    format!("{text:?}"),
+                    "text without control characters",
+                )
             })?),
             None => Source::Computed(template),
         };
@@ -58,7 +62,10 @@ pub(crate) fn compile_headers(
 }
 
 /// Parses the header names of the list at `path`; blank ones are left out.
-pub(crate) fn compile_names(names: &[String], path: &str) -> Result<Box<[HeaderName]>, ConfigError> {
+pub(crate) fn compile_names(
+    names: &[String],
+    path: &str,
+) -> Result<Box<[HeaderName]>, ConfigError> {
     let mut compiled = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
         compiled.extend(parse_name(name, || format!("{path}[{index}]"))?);
@@ -99,7 +106,10 @@ impl CompiledHeader {
         };
         match header_value(&text) {
             Some(value) => Ok(Some(value)),
-            None => Err(format!("header {}: value has control characters", self.name)),
+            None => Err(format!(
+                "header {}: value has control characters",
+                self.name
+            )),
         }
     }
 

@@ -8,8 +8,8 @@ use http::uri::PathAndQuery;
 use serde_json::Value;
 use tidegate_expression::{Ambient, ValueMap};
 use tidegate_policy::{
-    ApiFacts, Chain, CompileContext, CompiledStep, ConfigError, Exchange, NodeFacts, Outcome, Phase,
-    RequestFacts, Services,
+    ApiFacts, Chain, CompileContext, CompiledStep, ConfigError, Exchange, NodeFacts, Outcome,
+    Phase, RequestFacts, Services,
 };
 
 use crate::registry::find;

@@ -41,18 +41,24 @@ fn every_wrong_configuration_is_reported_with_its_path() {
         ],
         "response": [step("policy-assign-attributes", &json!({"attributes": [{"name": " "}]}))]
     }]);
-    let plans = json!([plan("api-key", &json!({"enableCustomApiKeyHeader": true, "propagateApiKey": 1}))]);
+    let plans = json!([plan(
+        "api-key",
+        &json!({"enableCustomApiKeyHeader": true, "propagateApiKey": 1})
+    )]);
     let (violations, _) = validate_api(&api(&flows, &plans));
     let mut paths: Vec<&str> = violations.iter().map(|found| found.path.as_str()).collect();
     paths.sort_unstable();
-    assert_eq!(paths, [
-        "flows[0].request[1].configuration.addHeaders[0].name",
-        "flows[0].request[1].configuration.removeHeaders",
-        "flows[0].request[2].condition",
-        "flows[0].response[0].configuration.attributes[0].name",
-        "flows[0].selectors[0].condition",
-        "plans[0].security.configuration.propagateApiKey",
-    ]);
+    assert_eq!(
+        paths,
+        [
+            "flows[0].request[1].configuration.addHeaders[0].name",
+            "flows[0].request[1].configuration.removeHeaders",
+            "flows[0].request[2].condition",
+            "flows[0].response[0].configuration.attributes[0].name",
+            "flows[0].selectors[0].condition",
+            "plans[0].security.configuration.propagateApiKey",
+        ]
+    );
 }
 
 #[test]
@@ -66,21 +72,35 @@ fn unknown_policies_and_members_are_notices_and_only_enabled_ones_keep_from_depl
         ],
         "response": [step("mock", &json!({}))]
     }, {"name": "g", "enabled": false, "request": [step("cache", &json!({}))]}]);
-    let api = api(&flows, &json!([plan("key-less", &Value::Null), plan("jwt", &json!({}))]));
+    let api = api(
+        &flows,
+        &json!([plan("key-less", &Value::Null), plan("jwt", &json!({}))]),
+    );
     let (violations, notices) = validate_api(&api);
     assert!(violations.is_empty(), "{violations:?}");
-    let notices: Vec<(&str, &str)> =
-        notices.iter().map(|notice| (notice.code, notice.path.as_str())).collect();
-    assert_eq!(notices, [
-        ("unknown-field", "flows[0].request[0].configuration.scope"),
-        ("unknown-policy", "flows[0].request[1].policy"),
-        ("unknown-policy", "flows[0].request[2].policy"),
-        ("unused-step", "flows[0].response[0]"),
-        ("unknown-policy", "flows[1].request[0].policy"),
-        ("unsupported-security", "plans[1].security.type"),
-    ]);
-    let refused: Vec<String> = undeployable(&api).into_iter().map(|found| found.path).collect();
-    assert_eq!(refused, ["flows[0].request[1].policy", "plans[1].security.type"]);
+    let notices: Vec<(&str, &str)> = notices
+        .iter()
+        .map(|notice| (notice.code, notice.path.as_str()))
+        .collect();
+    assert_eq!(
+        notices,
+        [
+            ("unknown-field", "flows[0].request[0].configuration.scope"),
+            ("unknown-policy", "flows[0].request[1].policy"),
+            ("unknown-policy", "flows[0].request[2].policy"),
+            ("unused-step", "flows[0].response[0]"),
+            ("unknown-policy", "flows[1].request[0].policy"),
+            ("unsupported-security", "plans[1].security.type"),
+        ]
+    );
+    let refused: Vec<String> = undeployable(&api)
+        .into_iter()
+        .map(|found| found.path)
+        .collect();
+    assert_eq!(
+        refused,
+        ["flows[0].request[1].policy", "plans[1].security.type"]
+    );
 }
 
 #[test]
@@ -91,7 +111,11 @@ fn chains_have_the_enabled_steps_that_do_something() {
     ]}]);
     let api = api(&flows, &json!([]));
     let steps: &[Step] = &api.flows[0].request;
-    let ctx = |phase| CompileContext { phase, environment: "DEFAULT", api: "shop" };
+    let ctx = |phase| CompileContext {
+        phase,
+        environment: "DEFAULT",
+        api: "shop",
+    };
     let chain = compile_steps(steps, "flows[0].request", &ctx(Phase::Request)).unwrap();
     assert_eq!(chain.steps().len(), 1);
     assert_eq!(&*chain.steps()[0].name, "Answer");
@@ -112,7 +136,11 @@ fn names_are_unique_and_schemas_describe_every_member() {
         let schema = policy.schema();
         let members = schema["properties"].as_object().unwrap();
         for (name, member) in members {
-            assert!(member["description"].is_string(), "{}.{name}", policy.name());
+            assert!(
+                member["description"].is_string(),
+                "{}.{name}",
+                policy.name()
+            );
         }
     }
 }

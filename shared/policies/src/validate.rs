@@ -43,7 +43,12 @@ pub fn undeployable(api: &Api) -> Vec<Violation> {
             }
         }
     }
-    for (index, plan) in api.plans.iter().enumerate().filter(|(_, plan)| is_served(plan)) {
+    for (index, plan) in api
+        .plans
+        .iter()
+        .enumerate()
+        .filter(|(_, plan)| is_served(plan))
+    {
         let security = plan.security.as_ref();
         let unknown = security.filter(|security| find_security(security.kind.as_str()).is_none());
         if let Some(security) = unknown {
@@ -115,8 +120,11 @@ impl Findings<'_> {
                 "kept, but Tidegate has no such policy"
             };
             let message = format!("'{}': {message}", step.policy);
-            self.notices
-                .push(Notice::new("unknown-policy", format!("{path}.policy"), message));
+            self.notices.push(Notice::new(
+                "unknown-policy",
+                format!("{path}.policy"),
+                message,
+            ));
             return;
         };
         self.known_step(step, policy, phase, path);
@@ -125,8 +133,7 @@ impl Findings<'_> {
     fn known_step(&mut self, step: &Step, policy: &dyn RegisteredPolicy, phase: Phase, path: &str) {
         if !policy.phases().contains(&phase) {
             let message = format!("'{}' does nothing in this phase", step.policy);
-            self.notices
-                .push(Notice::new("unused-step", path, message));
+            self.notices.push(Notice::new("unused-step", path, message));
         }
         let place = format!("{path}.configuration");
         let found = check(&step.configuration, &policy.schema(), &place);

@@ -1,11 +1,13 @@
 //! Reading arguments of methods, with errors that say what was given.
 
+use std::borrow::Cow;
+
 use regex::{Regex, RegexBuilder};
 
 use super::Outcome;
 use crate::error::{EvalErrorKind, shorten};
 use crate::limits::{ITEMS_MAX, REGEX_BYTES_MAX, REGEX_PROGRAM_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::value::{Text, Value};
+use crate::value::{Object, Text, Value};
 
 /// Returns the argument as text; null is refused.
 pub(super) fn text(arguments: &[Value], index: usize) -> Result<Text, EvalErrorKind> {
@@ -87,6 +89,39 @@ pub(crate) fn matches_whole(pattern: &str) -> Result<Regex, EvalErrorKind> {
     // Compiled alone first, so that `a)|(b` does not pass by closing our own group.
     compile_regex(pattern)?;
     compile_regex(&format!(r"\A(?:{pattern})\z"))
+}
+
+/// A pattern argument that was compiled with the program.
+#[derive(Debug)]
+pub(super) struct CompiledPattern(pub(super) Regex);
+
+impl Object for CompiledPattern {
+    fn type_name(&self) -> &'static str {
+        "pattern"
+    }
+
+    fn to_text(&self) -> Text {
+        self.0.as_str().into()
+    }
+
+    fn as_any(&self) -> Option<&dyn std::any::Any> {
+        Some(self)
+    }
+}
+
+/// Returns the argument as a pattern, compiled by `compile` unless it already is.
+pub(super) fn pattern(
+    arguments: &[Value],
+    index: usize,
+    compile: fn(&str) -> Result<Regex, EvalErrorKind>,
+) -> Result<Cow<'_, Regex>, EvalErrorKind> {
+    if let Some(Value::Object(object)) = arguments.get(index)
+        && let Some(compiled) = object.as_any().and_then(|any| any.downcast_ref())
+    {
+        let CompiledPattern(regex) = compiled;
+        return Ok(Cow::Borrowed(regex));
+    }
+    compile(&text(arguments, index)?).map(Cow::Owned)
 }
 
 /// The parser's message ends with its reason; the lines before draw the pattern.

@@ -1,6 +1,6 @@
 //! Methods of lists: the read-only ones of `java.util.List`.
 
-use super::arguments::{any, integer, position};
+use super::arguments::{any, bounded, integer, position};
 use super::{Entry, Outcome, entry};
 use crate::error::EvalErrorKind;
 use crate::value::Value;
@@ -50,7 +50,7 @@ pub(super) const METHODS: &[Entry<[Value]>] = &[
             value.write_text(&mut out);
         }
         out.push(']');
-        Ok(out.into())
+        bounded(out)
     }),
 ];
 

@@ -1,6 +1,6 @@
 //! Methods of maps: the read-only ones of `java.util.Map`, of map entries and of header maps.
 
-use super::arguments::{any, text};
+use super::arguments::{any, bounded, text};
 use super::{Entry, Outcome, entry};
 use crate::error::EvalErrorKind;
 use crate::value::{Value, ValueMap};
@@ -27,8 +27,8 @@ pub(super) const METHODS: &[Entry<ValueMap>] = &[
     entry("equals", 1..=1, |this, args| {
         Ok(matches!(any(args, 0), Value::Map(other) if *other == *this).into())
     }),
-    entry("get", 1..=1, |this, args| get(this, args)),
-    entry("getAll", 1..=1, |this, args| get(this, args)),
+    entry("get", 1..=1, get),
+    entry("getAll", 1..=1, get),
     entry("getFirst", 1..=1, |this, args| {
         Ok(match get(this, args)? {
             Value::List(values) => values.first().cloned().unwrap_or_default(),
@@ -65,7 +65,7 @@ pub(super) const METHODS: &[Entry<ValueMap>] = &[
     entry("toString", 0..=0, |this, _args| {
         let mut out = String::new();
         Value::from(this.clone()).write_text(&mut out);
-        Ok(out.into())
+        bounded(out)
     }),
     entry("values", 0..=0, |this, _args| {
         Ok(Value::list(this.iter().map(|(_, value)| value.clone())))

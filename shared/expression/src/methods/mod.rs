@@ -99,6 +99,29 @@ impl Method {
         })
     }
 
+    /// Tells whether the first argument is a regular expression, unless it was compiled before.
+    pub(crate) fn compiles_pattern(&self, arguments: &[Value]) -> bool {
+        self.takes_pattern() && matches!(arguments.first(), Some(Value::Text(_)))
+    }
+
+    /// Compiles a pattern argument that is known before evaluation.
+    pub(crate) fn compile_pattern(&self, source: &str) -> Option<Outcome> {
+        let compile = if *self.name == *"matches" {
+            matches_whole
+        } else {
+            compile_regex
+        };
+        self.takes_pattern()
+            .then(|| Ok(object(arguments::CompiledPattern(compile(source)?))))
+    }
+
+    fn takes_pattern(&self) -> bool {
+        matches!(
+            &*self.name,
+            "matches" | "replaceAll" | "replaceFirst" | "split"
+        )
+    }
+
     /// Calls the method on a value that is not null.
     pub(crate) fn call(&self, target: &Value, arguments: &[Value]) -> Outcome {
         let result = match target {

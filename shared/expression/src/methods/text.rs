@@ -3,7 +3,7 @@
 use regex::{Captures, Regex};
 
 use super::arguments::{
-    any, bounded, bounded_list, compile_regex, integer, matches_whole, position, text,
+    any, bounded, bounded_list, compile_regex, integer, matches_whole, pattern, position, text,
 };
 use super::{Entry, Outcome, entry, object};
 use crate::error::EvalErrorKind;
@@ -65,7 +65,7 @@ pub(super) const METHODS: &[Entry<Text>] = &[
         bounded_list(this.lines().map(Value::from).collect())
     }),
     entry("matches", 1..=1, |this, args| {
-        Ok(matches_whole(&text(args, 0)?)?.is_match(this).into())
+        Ok(pattern(args, 0, matches_whole)?.is_match(this).into())
     }),
     entry("repeat", 1..=1, |this, args| {
         let count = position(integer(args, 0)?, TEXT_BYTES_MAX)?;
@@ -89,17 +89,22 @@ pub(super) const METHODS: &[Entry<Text>] = &[
     entry("replaceAll", 2..=2, |this, args| {
         replace(
             this,
-            &compile_regex(&text(args, 0)?)?,
+            pattern(args, 0, compile_regex)?.as_ref(),
             &text(args, 1)?,
             usize::MAX,
         )
     }),
     entry("replaceFirst", 2..=2, |this, args| {
-        replace(this, &compile_regex(&text(args, 0)?)?, &text(args, 1)?, 1)
+        replace(
+            this,
+            pattern(args, 0, compile_regex)?.as_ref(),
+            &text(args, 1)?,
+            1,
+        )
     }),
     entry("split", 1..=2, |this, args| {
         let limit = if args.len() > 1 { integer(args, 1)? } else { 0 };
-        split(this, &compile_regex(&text(args, 0)?)?, limit)
+        split(this, pattern(args, 0, compile_regex)?.as_ref(), limit)
     }),
     entry("startsWith", 1..=2, |this, args| {
         let from = if args.len() > 1 { integer(args, 1)? } else { 0 };

@@ -67,12 +67,18 @@ impl Compiler {
                 name,
                 arguments,
                 is_safe,
-            } => Kind::Call {
-                method: method(expr.at, name, arguments.len())?,
-                target: self.boxed(target)?,
-                arguments: self.all(arguments)?,
-                is_safe: *is_safe,
-            },
+            } => {
+                let method = method(expr.at, name, arguments.len())?;
+                let target = self.boxed(target)?;
+                let mut arguments = self.all(arguments)?;
+                compile_pattern(&method, &mut arguments)?;
+                Kind::Call {
+                    target,
+                    method,
+                    arguments,
+                    is_safe: *is_safe,
+                }
+            }
             ExprKind::Function { name, arguments } => self.function(expr.at, name, arguments)?,
             ExprKind::Static {
                 class,
@@ -410,6 +416,21 @@ fn method(at: usize, name: &str, arguments: usize) -> Result<Method, CompileErro
             "as many arguments as the method takes",
         ),
     })
+}
+
+/// Replaces a constant regular expression among the arguments by its compiled form.
+fn compile_pattern(method: &Method, arguments: &mut [Node]) -> Result<(), CompileError> {
+    let Some(first) = arguments.first_mut() else {
+        return Ok(());
+    };
+    let compiled = match &first.kind {
+        Kind::Constant(Value::Text(source)) => method.compile_pattern(source),
+        _ => None,
+    };
+    if let Some(compiled) = compiled {
+        first.kind = Kind::Constant(compiled.map_err(|kind| refused(first.at, kind))?);
+    }
+    Ok(())
 }
 
 fn static_member(

@@ -20,6 +20,9 @@ pub(crate) struct Machine<'s> {
     elements: Vec<Value>,
 }
 
+/// Steps that compiling a pattern while evaluating costs.
+const PATTERN_STEPS: u32 = 1000;
+
 type Evaluated = Result<Value, EvalError>;
 
 impl<'s> Machine<'s> {
@@ -71,6 +74,9 @@ impl<'s> Machine<'s> {
                 }
                 let arguments = self.all(arguments)?;
                 self.spend(at, cost(&target))?;
+                if method.compiles_pattern(&arguments) {
+                    self.spend(at, PATTERN_STEPS)?;
+                }
                 method.call(&target, &arguments).map_err(place(at))
             }
             Kind::Static {
@@ -208,9 +214,8 @@ impl<'s> Machine<'s> {
             Pattern::Known(regex) => Ok(regex.is_match(&text).into()),
             Pattern::Computed(pattern) => {
                 let pattern = self.eval(pattern)?.to_text().unwrap_or_default();
+                self.spend(at, PATTERN_STEPS)?;
                 let regex = matches_whole(&pattern).map_err(place(at))?;
-                // Compiling a pattern costs about as much as a thousand steps.
-                self.spend(at, 1000)?;
                 Ok(regex.is_match(&text).into())
             }
         }
@@ -224,6 +229,7 @@ impl<'s> Machine<'s> {
             PathSource::Known(path) => path,
             PathSource::Computed(node) => {
                 let source = self.eval(node)?.to_text().unwrap_or_default();
+                self.spend(at, PATTERN_STEPS)?;
                 computed = JsonPath::compile(&source).map_err(place(at))?;
                 &computed
             }

@@ -240,6 +240,23 @@ fn nested_loops_run_out_of_steps() {
 }
 
 #[test]
+fn lists_of_one_long_text_do_not_fill_the_memory() {
+    let long = "('a'.repeat(10000000))";
+    let source = format!("(#people.![{long}] + #people.![{long}].toString()).length()");
+    assert_eq!(eval(&source), Err(EvalErrorKind::Limit("length of text")));
+}
+
+#[test]
+fn patterns_computed_per_element_run_out_of_steps() {
+    let items = Value::list((0..200).map(|index| format!("[a-z]{index}").into()));
+    let scope = Document(crate::value::ValueMap::from_iter([("n", items)]).into());
+    let program = Program::compile("#n.![#this.replaceAll(#this, '')]", 0).unwrap();
+    let error = Machine::new(&scope).run(&program).unwrap_err();
+    assert_eq!(error.kind, EvalErrorKind::Limit("evaluation steps"));
+    assert!(Program::compile("#a.split('[')", 0).is_err());
+}
+
+#[test]
 fn needs_and_variables_are_known_when_compiling() {
     let program = |source| Program::compile(source, 0).unwrap();
     assert!(

@@ -8,7 +8,7 @@ use super::parse;
 pub(crate) fn source() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         (-50_i64..50).prop_map(|value| value.to_string()),
-        (0_u32..400).prop_map(|value| format!("{}.5", value)),
+        (0_u32..400).prop_map(|value| format!("{value}.5")),
         "[a-c0-9' ]{0,4}".prop_map(|text| format!("'{}'", text.replace('\'', "''"))),
         prop_oneof!["true", "false", "null"],
         prop_oneof![

@@ -98,10 +98,10 @@ proptest! {
 
     #[test]
     fn compiling_arbitrary_text_never_panics(source in "(\\{[#(T]|[{}'\"]|\\PC){0,60}") {
-        if let Ok(template) = Template::compile(&source) {
-            if let Some(literal) = template.as_literal() {
-                prop_assert_eq!(literal, source.as_str());
-            }
+        if let Ok(template) = Template::compile(&source)
+            && let Some(literal) = template.as_literal()
+        {
+            prop_assert_eq!(literal, source.as_str());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Conversions between value types, as the reference engine does them (`toString` forms of Java).
 
 use super::{Text, Value};
+use crate::limits::TEXT_BYTES_MAX;
 
 impl Value {
     /// Renders the value as text; `Null` gives `None`.
@@ -21,7 +22,13 @@ impl Value {
     }
 
     /// Appends the text form; `Null` inside a list or map prints as `null`.
+    ///
+    /// Stops once `out` has passed the longest text allowed, so that a list of many references to
+    /// one long text cannot fill the memory.
     pub(crate) fn write_text(&self, out: &mut String) {
+        if out.len() > TEXT_BYTES_MAX {
+            return;
+        }
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

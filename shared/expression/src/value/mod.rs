@@ -61,6 +61,11 @@ pub trait Object: fmt::Debug + Send + Sync {
     fn as_bytes(&self) -> Option<&[u8]> {
         None
     }
+
+    /// Returns the value itself if its own methods may look inside.
+    fn as_any(&self) -> Option<&dyn std::any::Any> {
+        None
+    }
 }
 
 /// A byte array, as `String.getBytes` and Base64 decoding give it.

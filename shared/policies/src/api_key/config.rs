@@ -51,6 +51,8 @@ impl ApiKeyConfig {
         let name = self.api_key_header.as_deref().unwrap_or_default().trim();
         HeaderName::from_bytes(name.as_bytes())
             .map(Some)
-            .map_err(|_error| ConfigError::new("apiKeyHeader", format!("{name:?}"), "a header name"))
+            .map_err(|_error| {
+                ConfigError::new("apiKeyHeader", format!("{name:?}"), "a header name")
+            })
     }
 }

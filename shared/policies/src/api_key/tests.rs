@@ -14,7 +14,12 @@ fn the_example_of_the_readme_loads() {
 
 #[test]
 fn nothing_configured_keeps_the_default_places() {
-    for configuration in [Value::Null, json!({}), json!(""), json!({"apiKeyHeader": null})] {
+    for configuration in [
+        Value::Null,
+        json!({}),
+        json!(""),
+        json!({"apiKeyHeader": null}),
+    ] {
         let config = ApiKeyConfig::parse(&configuration).unwrap();
         assert!(!config.propagate_api_key);
         assert_eq!(config.custom_header().unwrap(), None);
@@ -27,6 +32,9 @@ fn a_custom_header_must_be_a_header_name() {
         json!({"enableCustomApiKeyHeader": true}),
         json!({"enableCustomApiKeyHeader": true, "apiKeyHeader": "a b"}),
     ] {
-        assert_eq!(ApiKeyConfig::parse(&configuration).unwrap_err().path, "apiKeyHeader");
+        assert_eq!(
+            ApiKeyConfig::parse(&configuration).unwrap_err().path,
+            "apiKeyHeader"
+        );
     }
 }

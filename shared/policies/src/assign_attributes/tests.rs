@@ -53,8 +53,14 @@ fn a_value_that_fails_gives_500() {
 #[test]
 fn wrong_configuration_is_refused_with_its_place() {
     for (configuration, path) in [
-        (json!({"attributes": [{"name": " ", "value": "1"}]}), "attributes[0].name"),
-        (json!({"attributes": [{"name": "a", "value": "{#a +}"}]}), "attributes[0].value"),
+        (
+            json!({"attributes": [{"name": " ", "value": "1"}]}),
+            "attributes[0].name",
+        ),
+        (
+            json!({"attributes": [{"name": "a", "value": "{#a +}"}]}),
+            "attributes[0].value",
+        ),
         (json!({"attributes": {}}), "attributes"),
     ] {
         assert_eq!(refusal(NAME, &configuration).path, path, "{configuration}");

@@ -9,7 +9,10 @@ use crate::testing::{example, exchange, refusal, run};
 fn mocked(configuration: &Value) -> MockResponse {
     let mut exchange = exchange();
     let outcome = run("mock", configuration, Phase::Request, &mut exchange);
-    assert!(outcome.is_continue(), "a mock does not end the chain: {outcome:?}");
+    assert!(
+        outcome.is_continue(),
+        "a mock does not end the chain: {outcome:?}"
+    );
     match exchange.invoker {
         Invoker::Mock(response) => *response,
         Invoker::Endpoint => panic!("the endpoint would be called"),
@@ -27,7 +30,10 @@ fn the_example_of_the_readme_runs() {
 
 #[test]
 fn nothing_configured_is_an_empty_200() {
-    for configuration in [json!({}), json!({"status": null, "headers": null, "content": null})] {
+    for configuration in [
+        json!({}),
+        json!({"status": null, "headers": null, "content": null}),
+    ] {
         let response = mocked(&configuration);
         assert_eq!(response.status, 200);
         assert!(response.content.is_empty() && response.headers.is_empty());
@@ -63,8 +69,17 @@ fn an_expression_that_fails_gives_500() {
 fn a_mock_that_reads_the_body_needs_it() {
     use tidegate_policy::{CompileContext, PolicyKind};
     let config = serde_json::from_value(json!({"content": "{#request.content}"})).unwrap();
-    let ctx = CompileContext { phase: Phase::Request, environment: "", api: "" };
-    assert!(super::Mock::compile(config, &ctx).unwrap().needs.request_content);
+    let ctx = CompileContext {
+        phase: Phase::Request,
+        environment: "",
+        api: "",
+    };
+    assert!(
+        super::Mock::compile(config, &ctx)
+            .unwrap()
+            .needs
+            .request_content
+    );
 }
 
 #[test]
@@ -73,8 +88,15 @@ fn wrong_configuration_is_refused_with_its_place() {
         (json!({"status": 99}), "status"),
         (json!({"status": "2oo"}), "status"),
         (json!({"content": "{#a +}"}), "content"),
-        (json!({"headers": [{"name": ""}, {"name": "a b"}]}), "headers[1].name"),
+        (
+            json!({"headers": [{"name": ""}, {"name": "a b"}]}),
+            "headers[1].name",
+        ),
     ] {
-        assert_eq!(refusal("mock", &configuration).path, path, "{configuration}");
+        assert_eq!(
+            refusal("mock", &configuration).path,
+            path,
+            "{configuration}"
+        );
     }
 }

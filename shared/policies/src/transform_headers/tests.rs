@@ -10,14 +10,22 @@ const NAME: &str = "transform-headers";
 
 fn after(configuration: &Value) -> Exchange {
     let mut exchange = exchange();
-    exchange.request.headers.insert("cookie", "a=b".parse().unwrap());
+    exchange
+        .request
+        .headers
+        .insert("cookie", "a=b".parse().unwrap());
     let outcome = run(NAME, configuration, Phase::Request, &mut exchange);
     assert!(outcome.is_continue(), "{outcome:?}");
     exchange
 }
 
 fn names(exchange: &Exchange) -> Vec<&str> {
-    let mut names: Vec<&str> = exchange.request.headers.keys().map(|name| name.as_str()).collect();
+    let mut names: Vec<&str> = exchange
+        .request
+        .headers
+        .keys()
+        .map(|name| name.as_str())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -43,8 +51,14 @@ fn headers_are_set_then_whitelisted_then_removed() {
 #[test]
 fn setting_replaces_all_values_and_later_values_see_earlier_ones() {
     let mut exchange = exchange();
-    exchange.response.headers.append("x-a", "1".parse().unwrap());
-    exchange.response.headers.append("x-a", "2".parse().unwrap());
+    exchange
+        .response
+        .headers
+        .append("x-a", "1".parse().unwrap());
+    exchange
+        .response
+        .headers
+        .append("x-a", "2".parse().unwrap());
     let configuration = json!({"addHeaders": [
         {"name": "X-A", "value": "3"},
         {"name": "X-B", "value": "{#response.headers['X-A'].size()}"}
@@ -68,7 +82,10 @@ fn null_and_missing_members_change_nothing() {
 
 #[test]
 fn a_value_that_cannot_be_evaluated_or_sent_fails_with_the_key() {
-    for value in ["{#request.headers['X-None'][0]}", "{('a' + T(java.net.URLDecoder).decode('%0A'))}"] {
+    for value in [
+        "{#request.headers['X-None'][0]}",
+        "{('a' + T(java.net.URLDecoder).decode('%0A'))}",
+    ] {
         let configuration = json!({"addHeaders": [{"name": "X-A", "value": value}]});
         let Outcome::Fail(failure) = run(NAME, &configuration, Phase::Request, &mut exchange())
         else {
@@ -83,9 +100,18 @@ fn a_value_that_cannot_be_evaluated_or_sent_fails_with_the_key() {
 #[test]
 fn wrong_configuration_is_refused_with_its_place() {
     for (configuration, path) in [
-        (json!({"addHeaders": [{"name": "bad name", "value": "1"}]}), "addHeaders[0].name"),
-        (json!({"addHeaders": [{"name": "A", "value": "{#a +}"}]}), "addHeaders[0].value"),
-        (json!({"addHeaders": [{"name": "A", "value": "a\nb"}]}), "addHeaders[0].value"),
+        (
+            json!({"addHeaders": [{"name": "bad name", "value": "1"}]}),
+            "addHeaders[0].name",
+        ),
+        (
+            json!({"addHeaders": [{"name": "A", "value": "{#a +}"}]}),
+            "addHeaders[0].value",
+        ),
+        (
+            json!({"addHeaders": [{"name": "A", "value": "a\nb"}]}),
+            "addHeaders[0].value",
+        ),
         (json!({"removeHeaders": ["a", "b:"]}), "removeHeaders[1]"),
         (json!({"addHeaders": [{"name": 5}]}), "addHeaders[0].name"),
     ] {

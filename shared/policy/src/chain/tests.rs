@@ -18,7 +18,9 @@ struct Trace(&'static str);
 
 fn trace(exchange: &mut Exchange, letter: &str) {
     let headers = &mut exchange.request.headers;
-    let before = headers.get("trace").map_or("", |value| value.to_str().unwrap());
+    let before = headers
+        .get("trace")
+        .map_or("", |value| value.to_str().unwrap());
     let after = format!("{before}{letter}");
     headers.insert("trace", after.parse().unwrap());
 }
@@ -77,9 +79,18 @@ fn steps_run_in_order_and_those_whose_condition_fails_are_skipped() {
     let steps = vec![
         step(inline(Trace("a")), None),
         step(inline(Trace("b")), Some("{#request.method == 'PUT'}")),
-        step(inline(Trace("c")), Some("{#request.headers['none'][0] == '1'}")),
-        step(CompiledPolicy::Async(Arc::new(Trace("d"))), Some("{#request.method == 'GET'}")),
-        step(inline(Trace("e")), Some("{#request.headers['trace'][0] == 'ad'}")),
+        step(
+            inline(Trace("c")),
+            Some("{#request.headers['none'][0] == '1'}"),
+        ),
+        step(
+            CompiledPolicy::Async(Arc::new(Trace("d"))),
+            Some("{#request.method == 'GET'}"),
+        ),
+        step(
+            inline(Trace("e")),
+            Some("{#request.headers['trace'][0] == 'ad'}"),
+        ),
     ];
     let (outcome, trace) = run(steps, Phase::Request);
     assert!(outcome.is_continue());

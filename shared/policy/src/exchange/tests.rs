@@ -16,9 +16,20 @@ fn full() -> Exchange {
     request.authority = Some("shop.example:8082".parse().unwrap());
     request.headers.append("x-a", "1".parse().unwrap());
     request.headers.append("x-a", "2".parse().unwrap());
-    request.path_parameters.push(PathParameter { name: "id".into(), value: "b".into() });
-    request.content.set(Bytes::from_static(br#"{"a": {"b": [1, 2]}}"#));
-    exchange.plan = Some(PlanFacts { id: "p".into(), name: "Plan".into() }.into());
+    request.path_parameters.push(PathParameter {
+        name: "id".into(),
+        value: "b".into(),
+    });
+    request
+        .content
+        .set(Bytes::from_static(br#"{"a": {"b": [1, 2]}}"#));
+    exchange.plan = Some(
+        PlanFacts {
+            id: "p".into(),
+            name: "Plan".into(),
+        }
+        .into(),
+    );
     exchange.subscription = Some(
         SubscriptionFacts {
             id: "s".into(),
@@ -56,9 +67,15 @@ fn variables_answer_as_documented() {
         ("{#request.headers['X-A'][1]}", Value::from("2")),
         ("{#request.headers.get('X-A').size()}", Value::from(2)),
         ("{#request.headers.getFirst('X-A')}", Value::from("1")),
-        ("{#request.headers['Host'][0]}", Value::from("shop.example:8082")),
+        (
+            "{#request.headers['Host'][0]}",
+            Value::from("shop.example:8082"),
+        ),
         ("{#request.host}", Value::from("shop.example:8082")),
-        ("{#request.method + ' ' + #request.version}", Value::from("GET HTTP_1_1")),
+        (
+            "{#request.method + ' ' + #request.version}",
+            Value::from("GET HTTP_1_1"),
+        ),
         ("{#request.timestamp + 1}", Value::from(6)),
         ("{#request.remoteAddress}", Value::from("127.0.0.1")),
         ("{#request.ssl.client.defined}", Value::from(false)),
@@ -67,15 +84,24 @@ fn variables_answer_as_documented() {
         ("{#jsonPath(#request.content, '$.a.b[0]')}", Value::from(1)),
         ("{#response.status}", Value::from(200)),
         ("{#context.attributes['plan']}", Value::from("p")),
-        ("{#context.attributes['gravitee.attribute.application']}", Value::from("app")),
+        (
+            "{#context.attributes['gravitee.attribute.application']}",
+            Value::from("app"),
+        ),
         ("{#context.attributes['user-id']}", Value::from("s")),
         ("{#context.attributes['api.name']}", Value::from("Shop")),
         ("{#context.attributes['none']}", Value::Null),
         ("{#api.properties['limit']}", Value::from("10")),
         ("{#properties['limit']}", Value::from("10")),
         ("{#dictionaries['a']}", Value::Null),
-        ("{#endpoints['eu']}{#request.pathInfo}", Value::from("eu:/a/b")),
-        ("{#subscription.metadata['tier'] == 'gold'}", Value::from(true)),
+        (
+            "{#endpoints['eu']}{#request.pathInfo}",
+            Value::from("eu:/a/b"),
+        ),
+        (
+            "{#subscription.metadata['tier'] == 'gold'}",
+            Value::from(true),
+        ),
         ("{#node.shardingTags.contains('!b')}", Value::from(true)),
         ("{#error}", Value::Null),
     ] {
@@ -86,11 +112,20 @@ fn variables_answer_as_documented() {
 #[test]
 fn a_missing_header_is_null_and_its_first_value_fails_so_that_conditions_do_not_hold() {
     let exchange = full();
-    assert_eq!(eval(&exchange, "{#request.headers['none']}"), Ok(Value::Null));
+    assert_eq!(
+        eval(&exchange, "{#request.headers['none']}"),
+        Ok(Value::Null)
+    );
     let first = eval(&exchange, "{#request.headers['none'][0]}");
     assert!(matches!(first, Err(EvalErrorKind::NullTarget { .. })));
     let beyond = eval(&exchange, "{#request.headers['x-a'][2]}");
-    assert!(matches!(beyond, Err(EvalErrorKind::OutOfRange { index: 2, length: 2 })));
+    assert!(matches!(
+        beyond,
+        Err(EvalErrorKind::OutOfRange {
+            index: 2,
+            length: 2
+        })
+    ));
     let condition = Condition::compile("{#request.headers['none'][0] == 'x'}").unwrap();
     assert!(!condition.holds(&exchange));
     let unknown = eval(&exchange, "{#request.nothing}");
@@ -100,7 +135,10 @@ fn a_missing_header_is_null_and_its_first_value_fails_so_that_conditions_do_not_
 #[test]
 fn changed_content_is_seen_and_invalid_json_is_an_empty_map() {
     let mut exchange = full();
-    assert_eq!(eval(&exchange, "{#request.jsonContent.a != null}"), Ok(true.into()));
+    assert_eq!(
+        eval(&exchange, "{#request.jsonContent.a != null}"),
+        Ok(true.into())
+    );
     exchange.request.content.set(Bytes::from_static(b"{"));
     assert_eq!(eval(&exchange, "{#request.jsonContent.a}"), Ok(Value::Null));
     assert_eq!(eval(&exchange, "{#request.content}"), Ok("{".into()));
@@ -118,7 +156,10 @@ fn failures_being_rendered_are_visible() {
         parameters: vec![("p".into(), 1.into())],
     }));
     assert_eq!(eval(&exchange, "{#error.statusCode}"), Ok(401.into()));
-    assert_eq!(eval(&exchange, "{#error.key}-{#error.message}"), Ok("KEY-".into()));
+    assert_eq!(
+        eval(&exchange, "{#error.key}-{#error.message}"),
+        Ok("KEY-".into())
+    );
     assert_eq!(eval(&exchange, "{#parameters['p'] + 1}"), Ok(2.into()));
 }
 
