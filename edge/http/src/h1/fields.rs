@@ -179,7 +179,7 @@ impl Connection {
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     match *name {
         header::CONNECTION | header::TRANSFER_ENCODING | header::TE => true,
-        _ => name == "keep-alive" || name == "proxy-connection",
+        _ => name == "keep-alive" || name == "proxy-connection" || name == "http2-settings",
     }
 }
 

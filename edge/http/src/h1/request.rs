@@ -21,7 +21,7 @@ pub struct RequestHead {
     pub uri: Uri,
     /// HTTP/1.0 or HTTP/1.1.
     pub version: Version,
-    /// The end-to-end fields, plus `Connection: upgrade` and `Upgrade` if the client asks for another protocol.
+    /// The end-to-end fields, plus `Connection: upgrade` and `Upgrade` if the client asks for a websocket.
     pub headers: HeaderMap,
     /// Where the body ends.
     pub framing: Framing,
@@ -127,6 +127,12 @@ fn origin_form(path: Bytes) -> Result<Uri, HeadError> {
     PathAndQuery::from_maybe_shared(path).map(Uri::from).map_err(|_| HeadError::Target)
 }
 
+/// Whether an upgrade is passed on. Only websocket is: behind `h2c` a client could speak to the upstream unseen, past
+/// every route and policy. Any other offer is ignored, as RFC 9110 §7.8 allows.
+fn is_websocket(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+}
+
 fn assemble(
     method: Method,
     uri: Uri,
@@ -156,8 +162,8 @@ fn assemble(
     };
     let upgrades = is_11
         && fields.connection.upgrade
-        && fields.headers.contains_key(header::UPGRADE)
-        && framing == Framing::Empty;
+        && framing == Framing::Empty
+        && fields.headers.get(header::UPGRADE).is_some_and(is_websocket);
     if upgrades {
         fields.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     } else {

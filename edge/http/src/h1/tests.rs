@@ -196,6 +196,11 @@ fn hop_by_hop_fields_do_not_reach_the_handler() {
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
     )
     .unwrap();
+    let h2c = read_request(with(
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ",
+    ))
+    .unwrap();
+    assert_eq!(h2c.headers.len(), 1, "an upgrade to h2c would tunnel past the gateway");
     assert_eq!(upgrade.headers["connection"], "upgrade");
     assert_eq!(upgrade.headers["upgrade"], "websocket");
     assert_eq!(read_request(with("TE: trailers, gzip")).unwrap().headers["te"], "trailers");

@@ -242,7 +242,7 @@ impl Session {
         if poll_fn(|cx| self.connection.poll_discard(&mut left, cx)).await {
             Next::Request
         } else {
-            Next::Cut
+            Next::Close
         }
     }
 

@@ -42,9 +42,9 @@ pub(super) async fn respond<H: Handler>(
     asked: &Asked,
     response: Response<Body>,
 ) -> Answered {
-    let (parts, mut body) = response.into_parts();
-    let sends_body = !has_no_body(&asked.method, parts.status);
-    if !sends_body {
+    let (mut parts, mut body) = response.into_parts();
+    if has_no_body(&asked.method, parts.status) {
+        tell_length(&mut parts, &body, asked);
         body = Body::Empty;
     }
     let framing = framing(&body, asked.version);
@@ -116,6 +116,15 @@ async fn send<H: Handler>(
         }
     })
     .await
+}
+
+/// Tells in the answer to HEAD how long the content would be, if only the body knows.
+fn tell_length(parts: &mut http::response::Parts, body: &Body, asked: &Asked) {
+    if asked.method == http::Method::HEAD
+        && let Some(length) = body.size_hint().exact().filter(|length| *length > 0)
+    {
+        parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
 }
 
 fn framing(body: &Body, version: Version) -> Framing {
