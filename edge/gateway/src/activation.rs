@@ -7,8 +7,8 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use tidegate_edge_http::{
+    Live,
     compile::{self, CompiledSnapshot, NodeFacts},
-    live::Live,
     metrics::Metrics,
 };
 use tidegate_model::{
@@ -139,8 +139,8 @@ impl Activation {
         let manifest = view.manifest();
         let mut snapshot = ConfigSnapshot {
             environment: self.environment.clone(),
-            epoch: Epoch::new(manifest.epoch),
-            revision: Revision::new(manifest.revision),
+            epoch: Epoch(manifest.epoch),
+            revision: Revision(manifest.revision),
             root: manifest.root,
             apis: Vec::new(),
             subscriptions: Vec::new(),

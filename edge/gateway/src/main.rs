@@ -1,1 +1,70 @@
-fn main() {}
+//! One Tidegate edge gateway: serves HTTP by signed configuration of the control plane.
+
+mod activation;
+mod cache;
+mod config;
+mod data_plane;
+mod node_state;
+mod startup;
+mod sync_client;
+mod technical;
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use self::config::{Config, RawConfig};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs one Tidegate edge gateway.
+#[derive(Debug, clap::Parser)]
+#[command(name = "tidegate-edge", version)]
+struct Arguments {
+    #[command(flatten)]
+    settings: RawConfig,
+    /// TOML file with the same settings; flags and variables win over it.
+    #[arg(long, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Prints the settings in effect and ends; secrets are never part of them.
+    #[arg(long)]
+    check_config: bool,
+    /// Ends this process when the one that started it ends.
+    #[arg(long, hide = true)]
+    parent_bound: bool,
+}
+
+fn main() -> ExitCode {
+    match start(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Logging may not be up yet, so the reason goes to standard error directly.
+            let _ = writeln!(io::stderr().lock(), "tidegate-edge: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::load(arguments.settings, arguments.config.as_deref())?;
+    if arguments.check_config {
+        return io::stdout()
+            .lock()
+            .write_all(config.describe().as_bytes())
+            .context("cannot print the settings");
+    }
+    if arguments.parent_bound {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM)
+            .context("cannot bind this process to its parent")?;
+    }
+    tidegate_telemetry::init(config.log_format, "info")?;
+    // An error means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    startup::run(&config)
+}

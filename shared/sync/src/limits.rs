@@ -47,6 +47,7 @@ pub fn shorten(text: &str) -> String {
 
 /// Milliseconds of silence after which the peer counts as dead: two and a half beats.
 #[must_use]
-pub fn dead_after_ms(beat_ms: u32) -> u64 {
-    u64::from(beat_ms) * 5 / 2
+pub const fn dead_after_ms(beat_ms: u32) -> u64 {
+    // `u64::from` is not const yet.
+    beat_ms as u64 * 5 / 2
 }

@@ -9,7 +9,7 @@
 //! A block moved to another place, record or slot does not open; a missing one shows at the next.
 //! All integers are big-endian.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -142,7 +142,7 @@ pub(crate) fn read_record<E: From<RecordError>>(
     let mut count = 0;
     loop {
         let sealed = get_framed(file, BLOCK_BYTES + OVERHEAD_BYTES)?.ok_or(RecordError::Torn)?;
-        let (kind, block) = blocks.open(&sealed)?;
+        let (kind, block) = blocks.open(&sealed).map_err(RecordError::from)?;
         if kind == KIND_MANIFEST {
             let stored = StoredManifest::decode(block.as_slice())
                 .map_err(|_bad| RecordError::Malformed)?;

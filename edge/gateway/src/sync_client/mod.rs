@@ -32,11 +32,7 @@ use crate::{
 pub(crate) use self::connect::Credentials;
 
 /// A node that takes nothing for this long is dead.
-const SEND_PATIENCE_MS: u64 = dead_after(BEAT_MS);
-
-const fn dead_after(beat_ms: u32) -> u64 {
-    beat_ms as u64 * 5 / 2
-}
+const SEND_PATIENCE: Duration = Duration::from_millis(dead_after_ms(BEAT_MS));
 
 /// What the client works with.
 #[derive(Debug)]
@@ -156,8 +152,7 @@ impl SyncClient {
                 return None;
             }
         };
-        let patience = Duration::from_millis(SEND_PATIENCE_MS);
-        match timeout(patience, stream.outbox.send(message)).await {
+        match timeout(SEND_PATIENCE, stream.outbox.send(message)).await {
             Ok(Ok(())) => None,
             Ok(Err(_)) | Err(_) => Some(CloseReason::Dead),
         }

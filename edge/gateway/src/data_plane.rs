@@ -1,0 +1,104 @@
+//! Starts the HTTP data plane: worker threads that share nothing but the live configuration.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tidegate_edge_http::{
+    Gateway, GatewayParts, GatewaySettings, Live,
+    access_log::{AccessLog, AccessLogWriter},
+    bind::{Binds, StartError, Workers, start_workers},
+    compile::NodeFacts,
+    metrics::Metrics,
+    server::Limits,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Https};
+
+/// Why the data plane cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataPlaneError {
+    #[error("{path} is not a PEM certificate or key")]
+    Pem {
+        path: PathBuf,
+        #[source]
+        source: rustls_pki_types::pem::Error,
+    },
+    #[error("certificate and key do not fit together")]
+    Tls(#[from] rustls::Error),
+    #[error("the access log cannot be opened")]
+    AccessLog(#[source] io::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// The running data plane.
+#[derive(Debug)]
+pub(crate) struct DataPlane {
+    pub(crate) workers: Workers,
+    access_log: Option<AccessLogWriter>,
+}
+
+impl DataPlane {
+    /// Binds the addresses of `config` and serves whatever `live` holds.
+    pub(crate) fn start(
+        config: &Config,
+        node: &NodeFacts,
+        live: &Arc<Live>,
+        metrics: &Metrics,
+        drain: CancellationToken,
+    ) -> Result<Self, DataPlaneError> {
+        let https = config.listen.https.as_ref().map(https_bind).transpose()?;
+        let binds = Binds { http: Some(config.listen.http), https };
+        let (log, writer) = match config.access_log.clone() {
+            None => (None, None),
+            Some(target) => {
+                let (log, writer) = AccessLog::start(target).map_err(DataPlaneError::AccessLog)?;
+                (Some(log), Some(writer))
+            }
+        };
+        let (node, live, metrics) = (node.clone(), Arc::clone(live), metrics.clone());
+        let workers = config.workers;
+        let make_handler = move |_worker: usize| {
+            Gateway::new(GatewayParts {
+                live: Arc::clone(&live),
+                node: &node,
+                metrics: metrics.worker(),
+                access_log: log.clone(),
+                settings: GatewaySettings::default(),
+                workers,
+            })
+        };
+        let limits = Limits { drain_timeout: config.drain_timeout, ..Limits::default() };
+        let workers = start_workers(workers, &binds, make_handler, &limits, drain)?;
+        Ok(Self { workers, access_log: writer })
+    }
+
+    /// Stops taking connections and lets exchanges in flight finish; false if some did not in time.
+    pub(crate) fn drain(self) -> bool {
+        let in_time = self.workers.drain();
+        if let (true, Some(writer)) = (in_time, self.access_log) {
+            writer.join();
+        }
+        in_time
+    }
+}
+
+fn https_bind(
+    https: &Https,
+) -> Result<(std::net::SocketAddr, Arc<ArcSwap<ServerConfig>>), DataPlaneError> {
+    let pem = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| DataPlaneError::Pem { path, source }
+    };
+    let chain = CertificateDer::pem_file_iter(&https.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(pem(&https.certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&https.key).map_err(pem(&https.key))?;
+    let mut config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok((https.address, Arc::new(ArcSwap::from_pointee(config))))
+}
