@@ -77,6 +77,14 @@ impl Metrics {
         self.workers.lock().push(Arc::clone(&worker));
         worker
     }
+
+    /// Requests answered since the start, by all workers.
+    #[must_use]
+    pub fn requests_total(&self) -> u64 {
+        // Every answered request has one duration, so the buckets count them.
+        let workers = self.workers.lock();
+        workers.iter().flat_map(|worker| &worker.durations.buckets).map(Tally::get).sum()
+    }
 }
 
 /// The counters of one worker.
