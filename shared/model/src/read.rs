@@ -111,11 +111,6 @@ impl Findings {
         self.report(path, &Value::from(text), expected);
     }
 
-    /// True if nothing was found.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
-    }
-
     /// `value` if nothing was found, else the violations in the order of their discovery.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, Vec<Violation>> {
         let found = self.0.into_inner();
@@ -169,11 +164,6 @@ impl<'a> At<'a> {
     /// The value.
     pub(crate) fn value(&self) -> &'a Value {
         self.value
-    }
-
-    /// The path of the value.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
     }
 
     /// The path of a member of the value.
@@ -474,7 +464,7 @@ mod tests {
         assert_eq!(at.integer("b", (0, 9), 0), 5);
         assert!(at.flag("c", false));
         assert_eq!(at.text("d", 9).as_deref(), Some("7"));
-        assert!(findings.is_empty());
+        assert!(findings.0.borrow().is_empty());
         assert_eq!(at.integer("e", (0, 9), 3), 3);
         assert!(at.flag("f", true));
         assert_eq!(at.text("e", 9), None);

@@ -12,10 +12,10 @@ use crate::{
 /// A list of policies per phase, with the rules that decide whether they run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flow {
-    /// Its id, if it has one.
-    pub id: Option<String>,
-    /// Its name, if it has one.
-    pub name: Option<String>,
+    /// Its id; may be empty.
+    pub id: String,
+    /// Its name; may be empty.
+    pub name: String,
     /// Whether it is looked at.
     pub enabled: bool,
     /// All must match; none matches everything.
@@ -88,10 +88,10 @@ impl Label for PathOperator {
 pub struct Step {
     /// The policy's id.
     pub policy: String,
-    /// A name for people.
-    pub name: Option<String>,
-    /// A description for people.
-    pub description: Option<String>,
+    /// A name for people; may be empty.
+    pub name: String,
+    /// A description for people; may be empty.
+    pub description: String,
     /// Whether it runs.
     pub enabled: bool,
     /// The policy's configuration.
@@ -122,8 +122,8 @@ impl Flow {
                 .collect::<Vec<_>>()
         };
         Some(Self {
-            id: at.text("id", limits::NAME),
-            name: at.text("name", limits::NAME),
+            id: at.text("id", limits::NAME).unwrap_or_default(),
+            name: at.text("name", limits::NAME).unwrap_or_default(),
             enabled: at.flag("enabled", true),
             selectors: at
                 .list("selectors", limits::SELECTORS)
@@ -216,8 +216,10 @@ impl Step {
         at.members()?;
         Some(Self {
             policy: at.required_text("policy", limits::NAME),
-            name: at.text("name", limits::NAME),
-            description: at.text("description", limits::LONG_TEXT),
+            name: at.text("name", limits::NAME).unwrap_or_default(),
+            description: at
+                .text("description", limits::LONG_TEXT)
+                .unwrap_or_default(),
             enabled: at.flag("enabled", true),
             configuration: at.object("configuration"),
             condition: expression(at, "condition"),

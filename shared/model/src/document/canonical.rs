@@ -44,7 +44,9 @@ pub(super) fn canonicalise(document: &mut Members, notices: &mut Vec<Notice>) {
         document.insert("plans".to_owned(), json!([]));
     }
     plans_as_list(document);
-    visit(document, &mut |part, members, path| canonicalise_part(part, members, path, notices));
+    visit(document, &mut |part, members, path| {
+        canonicalise_part(part, members, path, notices)
+    });
 }
 
 /// Writes the labels of a canonical document in upper case, as management does.
@@ -65,8 +67,12 @@ pub(super) fn upper_case(document: &mut Members) {
 
 /// The runtime keeps plans in a map by id at times.
 fn plans_as_list(document: &mut Members) {
-    let Some(plans) = document.get_mut("plans").filter(|plans| plans.is_object()) else { return };
-    let Value::Object(by_id) = plans.take() else { return };
+    let Some(plans) = document.get_mut("plans").filter(|plans| plans.is_object()) else {
+        return;
+    };
+    let Value::Object(by_id) = plans.take() else {
+        return;
+    };
     let list = by_id.into_iter().map(|(id, mut plan)| {
         if let Value::Object(members) = &mut plan {
             members.entry("id").or_insert(Value::String(id));
@@ -84,7 +90,12 @@ fn labels_of(part: &Part) -> &'static [&'static str] {
         Part::Plan => &["mode", "status"],
         Part::Setting("loadBalancer" | "messageSampling") => &["type"],
         Part::Setting("flowExecution") => &["mode"],
-        Part::Group | Part::Endpoint | Part::Service | Part::Resource | Part::Flow | Part::Step
+        Part::Group
+        | Part::Endpoint
+        | Part::Service
+        | Part::Resource
+        | Part::Flow
+        | Part::Step
         | Part::Setting(_) => &[],
     }
 }
@@ -97,7 +108,12 @@ fn configurations_of(part: &Part) -> &'static [&'static str] {
         }
         Part::Group => &["sharedConfiguration"],
         Part::Endpoint => &["configuration", "sharedConfigurationOverride"],
-        Part::Root | Part::Listener | Part::Plan | Part::Flow | Part::Selector | Part::Setting(_) => &[],
+        Part::Root
+        | Part::Listener
+        | Part::Plan
+        | Part::Flow
+        | Part::Selector
+        | Part::Setting(_) => &[],
     }
 }
 
@@ -105,25 +121,65 @@ fn known_members(part: &Part) -> Option<&'static [&'static str]> {
     Some(match part {
         Part::Root => super::spelling::KNOWN_ROOT_MEMBERS,
         Part::Listener => &[
-            "type", "paths", "pathMappings", "cors", "servers", "entrypoints", "hosts", "host", "port",
+            "type",
+            "paths",
+            "pathMappings",
+            "cors",
+            "servers",
+            "entrypoints",
+            "hosts",
+            "host",
+            "port",
         ],
         Part::Entrypoint => &["type", "qos", "dlq", "configuration"],
         Part::Group => &[
-            "name", "type", "loadBalancer", "sharedConfiguration", "endpoints", "services",
+            "name",
+            "type",
+            "loadBalancer",
+            "sharedConfiguration",
+            "endpoints",
+            "services",
         ],
         Part::Endpoint => &[
-            "name", "type", "weight", "secondary", "tenants", "inheritConfiguration", "configuration",
-            "sharedConfigurationOverride", "services",
+            "name",
+            "type",
+            "weight",
+            "secondary",
+            "tenants",
+            "inheritConfiguration",
+            "configuration",
+            "sharedConfigurationOverride",
+            "services",
         ],
         Part::Flow => &[
-            "id", "name", "enabled", "selectors", "request", "response", "publish", "subscribe", "connect",
-            "interact", "tags",
+            "id",
+            "name",
+            "enabled",
+            "selectors",
+            "request",
+            "response",
+            "publish",
+            "subscribe",
+            "connect",
+            "interact",
+            "tags",
         ],
         Part::Step => &[
-            "policy", "name", "description", "enabled", "configuration", "condition", "messageCondition",
+            "policy",
+            "name",
+            "description",
+            "enabled",
+            "configuration",
+            "condition",
+            "messageCondition",
             "sharedPolicyGroupRef",
         ],
-        Part::Service | Part::Resource | Part::Plan | Part::Security | Part::Selector | Part::Setting(_) => {
+        Part::Service
+        | Part::Resource
+        | Part::Plan
+        | Part::Security
+        | Part::Selector
+        | Part::Setting(_) => {
             return None;
         }
     })
@@ -150,14 +206,27 @@ fn canonicalise_part(part: &Part, members: &mut Members, path: &str, notices: &m
         Part::Setting("flowExecution") => {
             known_label::<FlowMode>(members, "mode", FlowMode::default(), path, notices);
         }
-        Part::Root | Part::Listener | Part::Service | Part::Resource | Part::Security | Part::Flow
-        | Part::Step | Part::Setting(_) => {}
+        Part::Root
+        | Part::Listener
+        | Part::Service
+        | Part::Resource
+        | Part::Security
+        | Part::Flow
+        | Part::Step
+        | Part::Setting(_) => {}
     }
     if let Some(known) = known_members(part) {
-        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+        for name in members
+            .keys()
+            .filter(|name| !known.contains(&name.as_str()))
+        {
             if !name.starts_with("x-tidegate-") {
                 let message = "this member is not known; it is kept".to_owned();
-                notices.push(Notice::new("unknown-field", member_path(path, name), message));
+                notices.push(Notice::new(
+                    "unknown-field",
+                    member_path(path, name),
+                    message,
+                ));
             }
         }
     }
@@ -189,7 +258,12 @@ fn canonicalise_selector(members: &mut Members, path: &str, notices: &mut Vec<No
 }
 
 fn for_each_text(members: &mut Members, name: &str, change: impl Fn(&mut String)) {
-    for item in members.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten() {
+    for item in members
+        .get_mut(name)
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Value::String(text) = item {
             change(text);
         }
@@ -204,7 +278,9 @@ fn known_label<L: Label>(
     path: &str,
     notices: &mut Vec<Notice>,
 ) {
-    let Some(Value::String(text)) = members.get_mut(name) else { return };
+    let Some(Value::String(text)) = members.get_mut(name) else {
+        return;
+    };
     let label = L::from_label(text).unwrap_or_else(|| {
         let message = format!("{text:?} is not known and is taken as {}", default.label());
         notices.push(Notice::new("default", member_path(path, name), message));
@@ -219,24 +295,36 @@ fn configuration_as_object(
     path: &str,
     notices: &mut Vec<Notice>,
 ) {
-    let Some(value) = members.get_mut(name) else { return };
-    let Some(object) = value.as_str().and_then(object_in_text) else { return };
+    let Some(value) = members.get_mut(name) else {
+        return;
+    };
+    let Some(object) = value.as_str().and_then(object_in_text) else {
+        return;
+    };
     *value = object;
     let message = "a configuration given as JSON text was made an object".to_owned();
     notices.push(Notice::new("converted", member_path(path, name), message));
 }
 
 fn present_id(members: &mut Members, name: &str, path: &str, notices: &mut Vec<Notice>) {
-    let Some(Value::String(id)) = members.get_mut(name) else { return };
-    let Some(present) = id.strip_suffix(OLD_SUFFIX) else { return };
+    let Some(Value::String(id)) = members.get_mut(name) else {
+        return;
+    };
+    let Some(present) = id.strip_suffix(OLD_SUFFIX) else {
+        return;
+    };
     let message = format!("{id} is called {present} now");
     notices.push(Notice::new("renamed-id", member_path(path, name), message));
     *id = present.to_owned();
 }
 
 fn present_stores(members: &mut Members, name: &str, path: &str, notices: &mut Vec<Notice>) {
-    let ssl = members.get_mut(name).and_then(|shared| shared.get_mut("ssl"));
-    let Some(ssl) = ssl.and_then(Value::as_object_mut) else { return };
+    let ssl = members
+        .get_mut(name)
+        .and_then(|shared| shared.get_mut("ssl"));
+    let Some(ssl) = ssl.and_then(Value::as_object_mut) else {
+        return;
+    };
     for (old, present) in OLD_STORES {
         if ssl.contains_key(*present) {
             continue;
@@ -244,7 +332,11 @@ fn present_stores(members: &mut Members, name: &str, path: &str, notices: &mut V
         if let Some(store) = ssl.shift_remove(*old) {
             ssl.insert((*present).to_owned(), store);
             let path = member_path(&member_path(path, name), &format!("ssl.{old}"));
-            notices.push(Notice::new("renamed-id", path, format!("{old} is called {present} now")));
+            notices.push(Notice::new(
+                "renamed-id",
+                path,
+                format!("{old} is called {present} now"),
+            ));
         }
     }
 }
@@ -254,11 +346,15 @@ fn visit(document: &mut Members, act: &mut impl FnMut(&Part, &mut Members, &str)
     act(&Part::Root, document, "");
     each(document, "listeners", "", &mut |listener, path| {
         act(&Part::Listener, listener, path);
-        each(listener, "entrypoints", path, &mut |entry, path| act(&Part::Entrypoint, entry, path));
+        each(listener, "entrypoints", path, &mut |entry, path| {
+            act(&Part::Entrypoint, entry, path)
+        });
     });
     each(document, "endpointGroups", "", &mut |group, path| {
         act(&Part::Group, group, path);
-        one(group, "loadBalancer", path, &mut |at, path| act(&Part::Setting("loadBalancer"), at, path));
+        one(group, "loadBalancer", path, &mut |at, path| {
+            act(&Part::Setting("loadBalancer"), at, path)
+        });
         visit_services(group, path, act);
         each(group, "endpoints", path, &mut |endpoint, path| {
             act(&Part::Endpoint, endpoint, path);
@@ -266,8 +362,12 @@ fn visit(document: &mut Members, act: &mut impl FnMut(&Part, &mut Members, &str)
         });
     });
     visit_services(document, "", act);
-    each(document, "resources", "", &mut |resource, path| act(&Part::Resource, resource, path));
-    one(document, "flowExecution", "", &mut |at, path| act(&Part::Setting("flowExecution"), at, path));
+    each(document, "resources", "", &mut |resource, path| {
+        act(&Part::Resource, resource, path)
+    });
+    one(document, "flowExecution", "", &mut |at, path| {
+        act(&Part::Setting("flowExecution"), at, path)
+    });
     one(document, "analytics", "", &mut |analytics, path| {
         one(analytics, "messageSampling", path, &mut |at, path| {
             act(&Part::Setting("messageSampling"), at, path);
@@ -276,12 +376,18 @@ fn visit(document: &mut Members, act: &mut impl FnMut(&Part, &mut Members, &str)
     visit_flows(document, "", act);
     each(document, "plans", "", &mut |plan, path| {
         act(&Part::Plan, plan, path);
-        one(plan, "security", path, &mut |security, path| act(&Part::Security, security, path));
+        one(plan, "security", path, &mut |security, path| {
+            act(&Part::Security, security, path)
+        });
         visit_flows(plan, path, act);
     });
 }
 
-fn visit_services(owner: &mut Members, path: &str, act: &mut impl FnMut(&Part, &mut Members, &str)) {
+fn visit_services(
+    owner: &mut Members,
+    path: &str,
+    act: &mut impl FnMut(&Part, &mut Members, &str),
+) {
     one(owner, "services", path, &mut |services, path| {
         for (name, service) in services.iter_mut() {
             if let Value::Object(service) = service {
@@ -294,9 +400,13 @@ fn visit_services(owner: &mut Members, path: &str, act: &mut impl FnMut(&Part, &
 fn visit_flows(owner: &mut Members, path: &str, act: &mut impl FnMut(&Part, &mut Members, &str)) {
     each(owner, "flows", path, &mut |flow, path| {
         act(&Part::Flow, flow, path);
-        each(flow, "selectors", path, &mut |selector, path| act(&Part::Selector, selector, path));
+        each(flow, "selectors", path, &mut |selector, path| {
+            act(&Part::Selector, selector, path)
+        });
         for phase in crate::api::PHASE_MEMBERS {
-            each(flow, phase, path, &mut |step, path| act(&Part::Step, step, path));
+            each(flow, phase, path, &mut |step, path| {
+                act(&Part::Step, step, path)
+            });
         }
     });
 }

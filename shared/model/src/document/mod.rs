@@ -118,9 +118,14 @@ pub fn parse_source(name: &str, content: &[u8]) -> Result<Vec<SourceDocument>, V
         }
     }
     if documents.is_empty() && violations.is_empty() {
-        violations.push(Violation::new("", "an empty file", "at least one document").in_source(name));
+        violations
+            .push(Violation::new("", "an empty file", "at least one document").in_source(name));
     }
-    if violations.is_empty() { Ok(documents) } else { Err(violations) }
+    if violations.is_empty() {
+        Ok(documents)
+    } else {
+        Err(violations)
+    }
 }
 
 /// Takes a text member out of an object; another kind of value stays.

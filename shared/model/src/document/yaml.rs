@@ -27,7 +27,11 @@ fn write_members(out: &mut String, members: &Map<String, Value>, indent: usize, 
         if index > 0 || !continues {
             push_indent(out, indent);
         }
-        if is_plain(key) { out.push_str(key) } else { push_quoted(out, key) }
+        if is_plain(key) {
+            out.push_str(key)
+        } else {
+            push_quoted(out, key)
+        }
         out.push(':');
         match value {
             Value::Object(inner) if !inner.is_empty() => {
@@ -99,8 +103,13 @@ fn push_indent(out: &mut String, indent: usize) {
 /// True if a text means itself without quotes, to every YAML reader.
 fn is_plain(text: &str) -> bool {
     let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_');
-    let is_safe =
-        |c: char| c.is_alphanumeric() || matches!(c, ' ' | '/' | '_' | '.' | '-' | '+' | '@' | '(' | ')' | ':' | '=');
+    let is_safe = |c: char| {
+        c.is_alphanumeric()
+            || matches!(
+                c,
+                ' ' | '/' | '_' | '.' | '-' | '+' | '@' | '(' | ')' | ':' | '='
+            )
+    };
     starts_well
         && text.chars().all(is_safe)
         && !text.ends_with([' ', ':'])
@@ -121,7 +130,10 @@ fn is_block(text: &str) -> bool {
 /// Characters that YAML does not allow raw, and those that editors hide or change.
 fn is_unprintable(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}'
+        )
 }
 
 /// Writes a text in double quotes.

@@ -16,7 +16,11 @@ pub(super) enum Error {
 
 /// Reads one JSON value that takes up the whole text.
 pub(super) fn parse(text: &str) -> Result<Value, Error> {
-    let mut reader = Reader { text, position: 0, budget: Budget::new() };
+    let mut reader = Reader {
+        text,
+        position: 0,
+        budget: Budget::new(),
+    };
     let value = reader.value("", 0)?;
     reader.skip_blanks();
     if reader.position < text.len() {
@@ -34,17 +38,20 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn value(&mut self, path: &str, depth: usize) -> Result<Value, Error> {
         self.skip_blanks();
-        let place = self.place(self.position);
         match self.peek() {
             Some(b'{' | b'[') if depth >= DEPTH_MAX => {
-                let error = SourceError::new(place, "a deeper nesting", format!("at most {DEPTH_MAX} levels"));
+                let error = SourceError::new(
+                    self.place(self.position),
+                    "a deeper nesting",
+                    format!("at most {DEPTH_MAX} levels"),
+                );
                 Err(Error::Refused(error.at(path)))
             }
             Some(b'{') => self.object(path, depth),
             Some(b'[') => self.array(path, depth),
             Some(b'"') => Ok(Value::String(self.string()?)),
             Some(b't' | b'f' | b'n') => self.word(),
-            Some(b'-' | b'0'..=b'9') => self.number(path, place),
+            Some(b'-' | b'0'..=b'9') => self.number(path),
             _ => Err(self.syntax("a JSON value")),
         }
     }
@@ -66,7 +73,11 @@ impl<'a> Reader<'a> {
             let key = self.string()?;
             let path = member_path(path, &key);
             if members.contains_key(&key) {
-                let error = SourceError::new(self.place(key_at), "a key that is there already", "each key once");
+                let error = SourceError::new(
+                    self.place(key_at),
+                    "a key that is there already",
+                    "each key once",
+                );
                 return Err(Error::Refused(error.at(&path)));
             }
             self.skip_blanks();
@@ -129,7 +140,11 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Result<Value, Error> {
         self.spend(0)?;
-        let words = [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)];
+        let words = [
+            ("true", Value::Bool(true)),
+            ("false", Value::Bool(false)),
+            ("null", Value::Null),
+        ];
         for (word, value) in words {
             if self.text[self.position..].starts_with(word) {
                 self.position += word.len();
@@ -139,16 +154,27 @@ impl<'a> Reader<'a> {
         Err(self.syntax("true, false or null"))
     }
 
-    fn number(&mut self, path: &str, place: Place) -> Result<Value, Error> {
+    fn number(&mut self, path: &str) -> Result<Value, Error> {
         self.spend(0)?;
         let rest = &self.text[self.position..];
         let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
         let token = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+        // `serde_json` says whether it is a number; its floats may be off by the last bit, those of `str` are exact.
         let Ok(number) = serde_json::from_str::<Number>(token) else {
             return Err(self.syntax("a number"));
         };
+        let exact = token.parse::<f64>().ok().and_then(Number::from_f64);
+        let number = match (number.is_f64(), exact) {
+            (true, _) if token == "-0" => Number::from(0),
+            (true, Some(exact)) => exact,
+            _ => number,
+        };
         if number.is_f64() && !token.contains(['.', 'e', 'E']) {
-            let error = SourceError::new(place, token, "a whole number of 64 bits, or a text in quotes");
+            let error = SourceError::new(
+                self.place(self.position),
+                token,
+                "a whole number of 64 bits, or a text in quotes",
+            );
             return Err(Error::Refused(error.at(path)));
         }
         self.position += token.len();
@@ -173,7 +199,9 @@ impl<'a> Reader<'a> {
 
     fn spend(&mut self, text_bytes: usize) -> Result<(), Error> {
         let place = Place { line: 1, column: 1 };
-        self.budget.spend(1, text_bytes, place).map_err(Error::Refused)
+        self.budget
+            .spend(1, text_bytes, place)
+            .map_err(Error::Refused)
     }
 
     fn place(&self, position: usize) -> Place {

@@ -75,16 +75,27 @@ struct Budget {
 
 impl Budget {
     fn new() -> Self {
-        Self { values: VALUES_MAX, text_bytes: TEXT_BYTES_MAX }
+        Self {
+            values: VALUES_MAX,
+            text_bytes: TEXT_BYTES_MAX,
+        }
     }
 
     /// Pays for `values` values with `text_bytes` bytes of text in all.
     fn spend(&mut self, values: usize, text_bytes: usize, place: Place) -> Result<(), SourceError> {
-        let left = (self.values.checked_sub(values), self.text_bytes.checked_sub(text_bytes));
+        let left = (
+            self.values.checked_sub(values),
+            self.text_bytes.checked_sub(text_bytes),
+        );
         let (Some(values), Some(text_bytes)) = left else {
-            let expected =
-                format!("at most {VALUES_MAX} values and {TEXT_BYTES_MAX} bytes with aliases replaced");
-            return Err(SourceError::new(place, "a document that unfolds to more", expected));
+            let expected = format!(
+                "at most {VALUES_MAX} values and {TEXT_BYTES_MAX} bytes with aliases replaced"
+            );
+            return Err(SourceError::new(
+                place,
+                "a document that unfolds to more",
+                expected,
+            ));
         };
         *self = Self { values, text_bytes };
         Ok(())
@@ -123,9 +134,15 @@ fn decode(content: &[u8]) -> Result<&str, SourceError> {
     }
     std::str::from_utf8(content).map_err(|error| {
         let before = &content[..error.valid_up_to()];
-        let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |index| index + 1);
+        let line_start = before
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |index| index + 1);
         let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+        let column = String::from_utf8_lossy(&before[line_start..])
+            .chars()
+            .count()
+            + 1;
         SourceError::new(Place { line, column }, "bytes that are no UTF-8", "UTF-8")
     })
 }

@@ -14,23 +14,30 @@ pub(super) fn plain(text: &str) -> Result<Value, &'static str> {
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Ok(Value::from(text));
     }
-    let in_base = |digits: &str, base: u32| {
-        !digits.is_empty() && digits.chars().all(|c| c.is_digit(base))
-    };
+    let in_base =
+        |digits: &str, base: u32| !digits.is_empty() && digits.chars().all(|c| c.is_digit(base));
     const WHOLE: &str = "a whole number of 64 bits, or a text in quotes";
     if let Some(octal) = text.strip_prefix("0o").filter(|digits| in_base(digits, 8)) {
-        return u64::from_str_radix(octal, 8).map(Value::from).map_err(|_| WHOLE);
+        return u64::from_str_radix(octal, 8)
+            .map(Value::from)
+            .map_err(|_| WHOLE);
     }
     if let Some(hex) = text.strip_prefix("0x").filter(|digits| in_base(digits, 16)) {
-        return u64::from_str_radix(hex, 16).map(Value::from).map_err(|_| WHOLE);
+        return u64::from_str_radix(hex, 16)
+            .map(Value::from)
+            .map_err(|_| WHOLE);
     }
     if in_base(digits, 10) {
         let signed = text.parse::<i64>().map(Value::from);
-        return signed.or_else(|_| text.parse::<u64>().map(Value::from)).map_err(|_| WHOLE);
+        return signed
+            .or_else(|_| text.parse::<u64>().map(Value::from))
+            .map_err(|_| WHOLE);
     }
     if is_float(digits) {
         let number = text.parse::<f64>().ok().and_then(Number::from_f64);
-        return number.map(Value::Number).ok_or("a finite number, or a text in quotes");
+        return number
+            .map(Value::Number)
+            .ok_or("a finite number, or a text in quotes");
     }
     Ok(Value::from(text))
 }
@@ -47,7 +54,10 @@ fn is_float(digits: &str) -> bool {
         let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
         !digits.is_empty() && all_digits(digits)
     });
-    all_digits(whole) && all_digits(fraction) && whole.len() + fraction.len() > 0 && exponent_is_fine
+    all_digits(whole)
+        && all_digits(fraction)
+        && whole.len() + fraction.len() > 0
+        && exponent_is_fine
 }
 
 #[cfg(test)]

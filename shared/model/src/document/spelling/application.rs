@@ -30,9 +30,13 @@ pub(super) fn read(document: &Map<String, Value>) -> Result<SourceDocument, Vec<
         spec.member("settings")?.member(group)?.text(name, max)
     };
     let application = ApplicationDocument {
-        id: spec.text("id", limits::NAME).or_else(|| metadata.text("id", limits::NAME)),
+        id: spec
+            .text("id", limits::NAME)
+            .or_else(|| metadata.text("id", limits::NAME)),
         name: name.unwrap_or_default(),
-        description: spec.text("description", limits::LONG_TEXT).unwrap_or_default(),
+        description: spec
+            .text("description", limits::LONG_TEXT)
+            .unwrap_or_default(),
         client_id: spec
             .text("clientId", limits::SHORT_TEXT)
             .or_else(|| setting("app", "clientId", limits::SHORT_TEXT)),

@@ -2,15 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::{ExportFacts, Found, Members, SourceDocument, Spelling, canonical, finish, state_label};
+use super::{
+    ExportFacts, Found, Members, SourceDocument, Spelling, canonical, finish, state_label,
+};
 use crate::{
     read::{At, Findings},
     violation::Violation,
 };
 
 /// Parts that stand beside `api`.
-const PARTS: &[&str] =
-    &["members", "metadata", "pages", "plans", "apiMedia", "apiPicture", "apiBackground"];
+const PARTS: &[&str] = &[
+    "members",
+    "metadata",
+    "pages",
+    "plans",
+    "apiMedia",
+    "apiPicture",
+    "apiBackground",
+];
 /// Where members of the envelope that are not known are kept.
 const OTHERS: &str = "x-tidegate-envelope";
 
@@ -20,7 +29,9 @@ pub(super) fn read(mut envelope: Members) -> Result<SourceDocument, Vec<Violatio
     };
     let findings = Findings::default();
     for part in PARTS {
-        let Some(value) = envelope.shift_remove(*part) else { continue };
+        let Some(value) = envelope.shift_remove(*part) else {
+            continue;
+        };
         let inner = api.get(*part).filter(|inner| !is_empty(inner));
         if inner.is_none() {
             api.insert((*part).to_owned(), value);

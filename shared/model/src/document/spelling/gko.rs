@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::{
-    ExportFacts, Found, Members, SourceDocument, Spelling, canonical, finish, state_label, take_object,
-    take_text,
+    ExportFacts, Found, Members, SourceDocument, Spelling, canonical, finish, state_label,
+    take_object, take_text,
 };
 use crate::{
     read::{At, Findings},
@@ -29,7 +29,10 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
     let mut metadata = take_object(&mut manifest, "metadata", &findings);
     let mut spec = take_object(&mut manifest, "spec", &findings);
     if let Some(version) = spec.shift_remove("version") {
-        if spec.get("apiVersion").is_some_and(|other| *other != version) {
+        if spec
+            .get("apiVersion")
+            .is_some_and(|other| *other != version)
+        {
             At::new(&version, "spec.version", &findings).fail("the same as apiVersion, or none");
         }
         spec.insert("apiVersion".to_owned(), version);
@@ -42,7 +45,12 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
     for name in ["plans", "pages"] {
         map_to_list(&mut spec, name, &findings);
     }
-    for plan in spec.get_mut("plans").and_then(Value::as_array_mut).into_iter().flatten() {
+    for plan in spec
+        .get_mut("plans")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Value::Object(plan) = plan {
             rename(plan, "comment_required", "commentRequired");
             plan.entry("status").or_insert_with(|| json!("PUBLISHED"));
@@ -55,7 +63,14 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
         spec.insert(METADATA.to_owned(), Value::Object(metadata));
     }
     findings.finish(())?;
-    finish(spec, Spelling::Gko, Found { etag, ..Found::default() })
+    finish(
+        spec,
+        Spelling::Gko,
+        Found {
+            etag,
+            ..Found::default()
+        },
+    )
 }
 
 fn take_etag(metadata: &mut Members) -> Option<String> {
@@ -76,7 +91,9 @@ fn rename(members: &mut Members, from: &str, to: &str) {
 }
 
 fn map_to_list(spec: &mut Members, name: &str, findings: &Findings) {
-    let Some(value) = spec.get_mut(name).filter(|value| !value.is_array()) else { return };
+    let Some(value) = spec.get_mut(name).filter(|value| !value.is_array()) else {
+        return;
+    };
     let Value::Object(map) = value.take() else {
         spec.shift_remove(name);
         return;
@@ -98,12 +115,18 @@ fn map_to_list(spec: &mut Members, name: &str, findings: &Findings) {
 }
 
 fn list_to_map(document: &mut Members, name: &str) {
-    let Some(list) = document.get_mut(name).filter(|list| list.is_array()) else { return };
-    let Value::Array(entries) = list.take() else { return };
+    let Some(list) = document.get_mut(name).filter(|list| list.is_array()) else {
+        return;
+    };
+    let Value::Array(entries) = list.take() else {
+        return;
+    };
     let mut used = HashSet::new();
     let mut map = Members::new();
     for mut entry in entries {
-        let Value::Object(members) = &mut entry else { continue };
+        let Value::Object(members) = &mut entry else {
+            continue;
+        };
         let own = take_text(members, KEY).filter(|key| !used.contains(key));
         let key = own.unwrap_or_else(|| derived_key(members, &used));
         used.insert(key.clone());
@@ -114,10 +137,17 @@ fn list_to_map(document: &mut Members, name: &str) {
 
 /// The key an entry gets when it has none: its name as a slug, numbered if it is taken.
 fn derived_key(members: &Members, used: &HashSet<String>) -> String {
-    let slug = slug(members.get("name").and_then(Value::as_str).unwrap_or("entry"));
+    let slug = slug(
+        members
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or("entry"),
+    );
     let numbered = (2..).map(|number| format!("{slug}-{number}"));
     let mut candidates = std::iter::once(slug.clone()).chain(numbered);
-    candidates.find(|candidate| !used.contains(candidate)).unwrap_or(slug)
+    candidates
+        .find(|candidate| !used.contains(candidate))
+        .unwrap_or(slug)
 }
 
 fn slug(text: &str) -> String {
@@ -131,7 +161,11 @@ fn slug(text: &str) -> String {
     }
     let end = slug.len().min(NAME_CHARACTERS_MAX);
     let slug = slug[..end].trim_end_matches('-');
-    if slug.is_empty() { "entry".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() {
+        "entry".to_owned()
+    } else {
+        slug.to_owned()
+    }
 }
 
 /// The name of the Kubernetes object for a definition that never had one.
@@ -158,7 +192,12 @@ pub(super) fn write(mut document: Members, facts: &ExportFacts) -> Value {
     for name in ["plans", "pages"] {
         list_to_map(&mut document, name);
     }
-    for (_, plan) in document.get_mut("plans").and_then(Value::as_object_mut).into_iter().flatten() {
+    for (_, plan) in document
+        .get_mut("plans")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Value::Object(plan) = plan {
             rename(plan, "commentRequired", "comment_required");
         }

@@ -17,28 +17,84 @@ type Members = Map<String, Value>;
 
 /// Members of the root of a definition that are understood, or known to belong to management.
 pub(super) const KNOWN_ROOT_MEMBERS: &[&str] = &[
-    "id", "name", "type", "apiVersion", "definitionVersion", "tags", "properties", "resources", "listeners",
-    "endpointGroups", "plans", "flows", "flowExecution", "responseTemplates", "services", "failover", "analytics",
-    "description", "crossId", "groups", "visibility", "labels", "categories", "lifecycleState", "workflowState",
-    "primaryOwner", "disableMembershipNotifications", "originContext", "definitionContext", "createdAt", "updatedAt",
-    "deployedAt", "_links", "members", "metadata", "pages", "apiMedia", "apiPicture", "apiBackground", "picture",
-    "background", "contextRef", "notifyMembers", "groupRefs", "notificationsRefs", "links", "responseTemplate",
+    "id",
+    "name",
+    "type",
+    "apiVersion",
+    "definitionVersion",
+    "tags",
+    "properties",
+    "resources",
+    "listeners",
+    "endpointGroups",
+    "plans",
+    "flows",
+    "flowExecution",
+    "responseTemplates",
+    "services",
+    "failover",
+    "analytics",
+    "description",
+    "crossId",
+    "groups",
+    "visibility",
+    "labels",
+    "categories",
+    "lifecycleState",
+    "workflowState",
+    "primaryOwner",
+    "disableMembershipNotifications",
+    "originContext",
+    "definitionContext",
+    "createdAt",
+    "updatedAt",
+    "deployedAt",
+    "_links",
+    "members",
+    "metadata",
+    "pages",
+    "apiMedia",
+    "apiPicture",
+    "apiBackground",
+    "picture",
+    "background",
+    "contextRef",
+    "notifyMembers",
+    "groupRefs",
+    "notificationsRefs",
+    "links",
+    "responseTemplate",
 ];
 
 /// Recognises a document and makes it canonical.
 pub(super) fn recognise(value: Value) -> Result<SourceDocument, Vec<Violation>> {
     let Value::Object(document) = value else {
         let found = shown("", &value);
-        return Err(vec![Violation::new("", found, "an object: an API definition or a manifest")]);
+        return Err(vec![Violation::new(
+            "",
+            found,
+            "an object: an API definition or a manifest",
+        )]);
     };
-    let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text = |name: &str| {
+        document
+            .get(name)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     if let (Some(group), Some(kind)) = (text("apiVersion"), text("kind")) {
         return manifest(document, &group, &kind);
     }
     if document.get("api").is_some_and(Value::is_object) {
         return envelope::read(document);
     }
-    let marks = ["definitionVersion", "gravitee", "listeners", "endpointGroups", "proxy"];
+    let marks = [
+        "definitionVersion",
+        "gravitee",
+        "listeners",
+        "endpointGroups",
+        "proxy",
+    ];
     if marks.iter().any(|mark| document.contains_key(*mark)) {
         return finish(document, Spelling::Runtime, Found::default());
     }
@@ -56,12 +112,20 @@ fn manifest(document: Members, group: &str, kind: &str) -> Result<SourceDocument
         (_, "ApiV4Definition") if is_gko => gko::read(document),
         (_, "Application") if is_gko || group == native::GROUP => application::read(&document),
         _ => {
-            let name = document.get("metadata").and_then(|at| at.get("name")).and_then(Value::as_str);
+            let name = document
+                .get("metadata")
+                .and_then(|at| at.get("name"))
+                .and_then(Value::as_str);
             let kind = match kind {
-                "ApiDefinition" => "ApiDefinition (a v2 definition; only v4 can be read)".to_owned(),
+                "ApiDefinition" => {
+                    "ApiDefinition (a v2 definition; only v4 can be read)".to_owned()
+                }
                 kind => format!("{kind} of {group}"),
             };
-            Ok(SourceDocument::Unsupported { kind, name: name.unwrap_or_default().to_owned() })
+            Ok(SourceDocument::Unsupported {
+                kind,
+                name: name.unwrap_or_default().to_owned(),
+            })
         }
     }
 }
@@ -81,15 +145,31 @@ fn finish(
     found: Found,
 ) -> Result<SourceDocument, Vec<Violation>> {
     if let Some(version) = other_version(&document) {
-        let name = document.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = document
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let kind = format!("API definition of version {version} (only v4 can be read)");
         return Ok(SourceDocument::Unsupported { kind, name });
     }
-    let Found { etag, started, mut notices } = found;
+    let Found {
+        etag,
+        started,
+        mut notices,
+    } = found;
     let started = started.or_else(|| take_state(&mut document));
     canonical::canonicalise(&mut document, &mut notices);
-    let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (id, name) = (text("id").filter(|id| !id.is_empty()), text("name").unwrap_or_default());
+    let text = |name: &str| {
+        document
+            .get(name)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let (id, name) = (
+        text("id").filter(|id| !id.is_empty()),
+        text("name").unwrap_or_default(),
+    );
     Ok(SourceDocument::Api(ApiDocument {
         id,
         name,
@@ -105,7 +185,11 @@ fn finish(
 fn other_version(document: &Members) -> Option<String> {
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     match text("definitionVersion").or_else(|| text("gravitee")) {
-        Some(version) if is_same_label(version, "v4") || version == canonical::DEFINITION_VERSION => None,
+        Some(version)
+            if is_same_label(version, "v4") || version == canonical::DEFINITION_VERSION =>
+        {
+            None
+        }
         Some(version) => Some(version.to_owned()),
         None => document.contains_key("proxy").then(|| "2.0.0".to_owned()),
     }
@@ -131,7 +215,9 @@ fn take_state(document: &mut Members) -> Option<bool> {
 /// others. Parsing the result gives the same canonical document.
 #[must_use]
 pub fn export(canonical: &Value, spelling: Spelling, facts: &ExportFacts) -> String {
-    let Value::Object(document) = canonical else { return yaml::to_yaml(canonical) };
+    let Value::Object(document) = canonical else {
+        return yaml::to_yaml(canonical);
+    };
     let document = document.clone();
     match spelling {
         Spelling::Runtime => json_text(&Value::Object(document)),

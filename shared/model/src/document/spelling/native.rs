@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ExportFacts, Found, Members, SourceDocument, Spelling, canonical, finish, take_object, take_text,
+    ExportFacts, Found, Members, SourceDocument, Spelling, canonical, finish, take_object,
+    take_text,
 };
 use crate::{
     read::{At, Findings},
@@ -26,7 +27,9 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
         At::new(value, name.as_str(), &findings).fail("apiVersion, kind, metadata and spec only");
     }
     for name in ["id", "name"] {
-        let Some(value) = metadata.shift_remove(name) else { continue };
+        let Some(value) = metadata.shift_remove(name) else {
+            continue;
+        };
         if spec.get(name).is_some_and(|other| *other != value) {
             let expected = format!("the {name} of spec, or none");
             At::new(&value, format!("metadata.{name}"), &findings).fail(expected);
@@ -38,7 +41,14 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
         spec.insert(OTHERS.to_owned(), Value::Object(metadata));
     }
     findings.finish(())?;
-    finish(spec, Spelling::Native, Found { etag, ..Found::default() })
+    finish(
+        spec,
+        Spelling::Native,
+        Found {
+            etag,
+            ..Found::default()
+        },
+    )
 }
 
 pub(super) fn write(mut document: Members, facts: &ExportFacts) -> Value {
@@ -58,7 +68,10 @@ pub(super) fn write(mut document: Members, facts: &ExportFacts) -> Value {
         document.shift_remove("definitionVersion");
     }
     if let Some(started) = facts.started {
-        document.insert("state".to_owned(), json!(if started { "started" } else { "stopped" }));
+        document.insert(
+            "state".to_owned(),
+            json!(if started { "started" } else { "stopped" }),
+        );
     }
     json!({"apiVersion": GROUP, "kind": "Api", "metadata": metadata, "spec": document})
 }
