@@ -49,7 +49,7 @@ pub struct Api {
     pub id: ApiId,
     /// Its name.
     pub name: String,
-    /// Its version, free text.
+    /// Its version, free text; may be empty, as in many runtime definitions.
     pub version: String,
     /// What it carries.
     pub kind: ApiKind,
@@ -174,7 +174,7 @@ impl Api {
         Some(Self {
             id: read_id(at)?,
             name: at.required_text("name", limits::NAME),
-            version: at.required_text("apiVersion", limits::NAME),
+            version: at.text("apiVersion", limits::NAME).unwrap_or_default(),
             kind,
             tags: at
                 .texts("tags", limits::TAGS, limits::NAME)

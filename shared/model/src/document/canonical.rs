@@ -40,6 +40,12 @@ pub(super) fn canonicalise(document: &mut Members, notices: &mut Vec<Notice>) {
     if let Some(version) = document.shift_remove("gravitee") {
         document.entry("definitionVersion").or_insert(version);
     }
+    // Old runtime definitions and the operator call the API's version `version`.
+    if !document.contains_key("apiVersion")
+        && let Some(version) = document.shift_remove("version")
+    {
+        document.insert("apiVersion".to_owned(), version);
+    }
     if !document.contains_key("plans") {
         document.insert("plans".to_owned(), json!([]));
     }

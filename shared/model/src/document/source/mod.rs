@@ -112,7 +112,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Vec<Located>, SourceError> {
     match json::parse(text) {
         Ok(value) => Ok(vec![Located { value, line: 1 }]),
         // YAML in flow style looks like JSON; it must not profit from the detour, so limits and duplicates stay errors.
-        Err(json::Error::Syntax(error)) => yaml::parse(text).map_err(|_| error),
+        Err(json::Error::Syntax(error)) => yaml::parse(text).or(Err(error)),
         Err(json::Error::Refused(error)) => Err(error),
     }
 }

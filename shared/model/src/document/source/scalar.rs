@@ -20,18 +20,21 @@ pub(super) fn plain(text: &str) -> Result<Value, &'static str> {
     if let Some(octal) = text.strip_prefix("0o").filter(|digits| in_base(digits, 8)) {
         return u64::from_str_radix(octal, 8)
             .map(Value::from)
-            .map_err(|_| WHOLE);
+            .ok()
+            .ok_or(WHOLE);
     }
     if let Some(hex) = text.strip_prefix("0x").filter(|digits| in_base(digits, 16)) {
         return u64::from_str_radix(hex, 16)
             .map(Value::from)
-            .map_err(|_| WHOLE);
+            .ok()
+            .ok_or(WHOLE);
     }
     if in_base(digits, 10) {
         let signed = text.parse::<i64>().map(Value::from);
         return signed
             .or_else(|_| text.parse::<u64>().map(Value::from))
-            .map_err(|_| WHOLE);
+            .ok()
+            .ok_or(WHOLE);
     }
     if is_float(digits) {
         let number = text.parse::<f64>().ok().and_then(Number::from_f64);

@@ -303,13 +303,8 @@ fn new_key(
     path: &str,
     place: Place,
 ) -> Result<String, SourceError> {
-    let key = match value {
-        Value::String(key) => key,
-        _ => {
-            return Err(
-                SourceError::new(place, "a key that is no text", "a text as a key").at(path),
-            );
-        }
+    let Value::String(key) = value else {
+        return Err(SourceError::new(place, "a key that is no text", "a text as a key").at(path));
     };
     if members.contains_key(&key) {
         let error = SourceError::new(place, "a key that is there already", "each key once");
