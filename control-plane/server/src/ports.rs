@@ -51,9 +51,16 @@ impl Ports {
     pub(crate) async fn bind(config: &Config) -> Result<Self, BindError> {
         let (grpc, grpc_address) = bind("grpc", config.grpc).await?;
         let (raft, raft_address) = bind("raft", config.raft).await?;
-        let addresses =
-            Addresses { id: config.placement.node_id, grpc: grpc_address, raft: raft_address };
-        Ok(Self { grpc, raft, addresses })
+        let addresses = Addresses {
+            id: config.placement.node_id,
+            grpc: grpc_address,
+            raft: raft_address,
+        };
+        Ok(Self {
+            grpc,
+            raft,
+            addresses,
+        })
     }
 }
 
@@ -61,7 +68,11 @@ async fn bind(
     port: &'static str,
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), BindError> {
-    let failed = |source| BindError { port, address, source };
+    let failed = |source| BindError {
+        port,
+        address,
+        source,
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
@@ -73,7 +84,10 @@ impl Addresses {
         let json = serde_json::json!({
             "id": self.id, "grpc": self.grpc.to_string(), "raft": self.raft.to_string(),
         });
-        private_file::write(&data_dir.join("endpoints.json"), format!("{json}\n").as_bytes())
+        private_file::write(
+            &data_dir.join("endpoints.json"),
+            format!("{json}\n").as_bytes(),
+        )
     }
 }
 

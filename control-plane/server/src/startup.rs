@@ -11,8 +11,8 @@ use tidegate_consensus::{Consensus, Member, Options, PeerTls, Timing};
 use tidegate_proto::admin::v1::{
     api_service_server::ApiServiceServer, application_service_server::ApplicationServiceServer,
     cluster_service_server::ClusterServiceServer, edge_service_server::EdgeServiceServer,
-    subscription_service_server::SubscriptionServiceServer, token_service_server::TokenServiceServer,
-    watch_service_server::WatchServiceServer,
+    subscription_service_server::SubscriptionServiceServer,
+    token_service_server::TokenServiceServer, watch_service_server::WatchServiceServer,
 };
 use tidegate_telemetry::tasks::Tasks;
 use tidegate_view::Signer;
@@ -36,8 +36,8 @@ use crate::{
 
 /// Largest message about APIs: several documents of 4 MiB, and the answer to them.
 const API_MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Time calls and streams in progress get to end.
-const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// Time leadership, calls in progress and background tasks each get to end.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// Runs a node until it is told to stop.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
@@ -52,6 +52,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         &[addresses.grpc, addresses.raft],
     )?;
     let tasks = Tasks::new();
+    // Streams of operators end at once when the node leaves; those of edges get time to move.
+    let calls = Tasks::new();
     let drain = CancellationToken::new();
     let cluster_id = cluster_id(&config)?;
     let consensus = Consensus::open(options(&config, &cluster_id, &addresses, &tls))
@@ -73,7 +75,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 
     let serving = async {
         let signer = join(&config, &cluster_id, &addresses, &consensus).await?;
-        let services = services(&consensus, signer, &edges, &tasks, &drain).await?;
+        let services = services(&consensus, signer, &edges, (&tasks, &calls), &drain).await?;
         let authenticator = Authenticator::new(Arc::new(consensus.state()));
         let grpc = ports::server(tls.server())?
             .layer(GateLayer::new(authenticator))
@@ -99,12 +101,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         tracing::info!("draining");
         drain.cancel();
         hand_over(&consensus).await;
-        // Streams of edges end by themselves within their drain time; the rest ends with the tasks.
-        let _ = tokio::time::timeout(DRAIN_TIME, async {
-            tasks.stop(DRAIN_TIME).await;
-            let _ = grpc.await;
-        })
-        .await;
+        calls.stop(DRAIN_TIME).await;
+        let _ = tokio::time::timeout(sync::Settings::default().drain + DRAIN_TIME, grpc).await;
     }
     tasks.stop(DRAIN_TIME).await;
     consensus.shutdown().await;
@@ -145,7 +143,11 @@ fn options(config: &Config, cluster_id: &str, addresses: &Addresses, tls: &Mater
 /// This node as others reach it: as the list of peers says, else where it listens.
 fn member(config: &Config, addresses: &Addresses) -> Member {
     let placement = &config.placement;
-    match placement.peers.iter().find(|peer| peer.id == placement.node_id) {
+    match placement
+        .peers
+        .iter()
+        .find(|peer| peer.id == placement.node_id)
+    {
         Some(peer) => Member {
             id: peer.id,
             raft_address: peer.raft_address(),
@@ -201,7 +203,7 @@ async fn services(
     consensus: &Consensus,
     signer: Arc<dyn Signer>,
     edges: &Arc<EdgeDirectory>,
-    tasks: &Tasks,
+    (tasks, calls): (&Tasks, &Tasks),
     drain: &CancellationToken,
 ) -> anyhow::Result<Routes> {
     let store = Store::new(consensus.clone());
@@ -216,24 +218,41 @@ async fn services(
         drain: drain.clone(),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health
+        .set_service_status("", tonic_health::ServingStatus::Serving)
+        .await;
     let leaving = drain.clone();
     tasks.spawn("health", async move {
         leaving.cancelled().await;
-        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        health
+            .set_service_status("", tonic_health::ServingStatus::NotServing)
+            .await;
     });
-    let apis = ApiService::new(store.clone(), Arc::clone(edges), tasks.clone());
+    let apis = ApiService::new(store.clone(), Arc::clone(edges), calls.clone());
     let apis = ApiServiceServer::new(apis)
         .max_decoding_message_size(API_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(API_MESSAGE_BYTES_MAX);
     let subscriptions = SubscriptionService::new(store.clone(), mint.clone());
     Ok(Routes::new(apis)
-        .add_service(ApplicationServiceServer::new(ApplicationService::new(store.clone())))
+        .add_service(ApplicationServiceServer::new(ApplicationService::new(
+            store.clone(),
+        )))
         .add_service(SubscriptionServiceServer::new(subscriptions))
-        .add_service(TokenServiceServer::new(TokenService::new(store.clone(), mint)))
-        .add_service(EdgeServiceServer::new(EdgeService::new(store.clone(), Arc::clone(edges))))
-        .add_service(ClusterServiceServer::new(ClusterService::new(store.clone())))
-        .add_service(WatchServiceServer::new(WatchService::new(store, tasks.clone())))
+        .add_service(TokenServiceServer::new(TokenService::new(
+            store.clone(),
+            mint,
+        )))
+        .add_service(EdgeServiceServer::new(EdgeService::new(
+            store.clone(),
+            Arc::clone(edges),
+        )))
+        .add_service(ClusterServiceServer::new(ClusterService::new(
+            store.clone(),
+        )))
+        .add_service(WatchServiceServer::new(WatchService::new(
+            store,
+            calls.clone(),
+        )))
         .add_service(sync::service(parts, tasks))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
@@ -252,7 +271,7 @@ async fn hand_over(consensus: &Consensus) {
     if !status.is_leader || status.members.len() < 2 {
         return;
     }
-    match tokio::time::timeout(DRAIN_TIME / 2, consensus.transfer_leader(None)).await {
+    match tokio::time::timeout(DRAIN_TIME, consensus.transfer_leader(None)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "leadership was not handed over"),
         Err(_elapsed) => tracing::warn!("leadership was not handed over in time"),
@@ -277,7 +296,9 @@ fn announce(config: &Config, addresses: &Addresses) -> anyhow::Result<()> {
         "ca_file": ca,
     });
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot print the ready line")?;
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .context("cannot print the ready line")?;
     tracing::info!(grpc = %addresses.grpc, raft = %addresses.raft, "serving");
     Ok(())
 }
@@ -287,6 +308,9 @@ impl Material {
     fn mutual_client(&self) -> ClientTlsConfig {
         ClientTlsConfig::new()
             .ca_certificate(tonic::transport::Certificate::from_pem(&self.ca_pem))
-            .identity(tonic::transport::Identity::from_pem(&self.cert_pem, &self.key_pem))
+            .identity(tonic::transport::Identity::from_pem(
+                &self.cert_pem,
+                &self.key_pem,
+            ))
     }
 }

@@ -24,9 +24,10 @@ impl Call {
     pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let extensions = request.extensions();
         match (extensions.get::<Identity>(), extensions.get::<Deadline>()) {
-            (Some(identity), Some(deadline)) => {
-                Ok(Self { identity: identity.clone(), deadline: *deadline })
-            }
+            (Some(identity), Some(deadline)) => Ok(Self {
+                identity: identity.clone(),
+                deadline: *deadline,
+            }),
             // Only a service mounted without the gate gets here: deny rather than guess.
             _ => Err(Status::unauthenticated("the call carries no identity")),
         }
@@ -53,7 +54,10 @@ impl Intent {
     ) -> Result<Self, Fault> {
         let digest = *blake3::hash(content).as_bytes();
         if given.is_empty() {
-            return Ok(Self { key: format!("auto/{}", random_hex::<16>()?), digest });
+            return Ok(Self {
+                key: format!("auto/{}", random_hex::<16>()?),
+                digest,
+            });
         }
         if given.len() > IDEMPOTENCY_KEY_BYTES_MAX || given.chars().any(char::is_control) {
             return Err(Fault::field(
@@ -61,7 +65,10 @@ impl Intent {
                 "at most 128 bytes without control characters",
             ));
         }
-        Ok(Self { key: format!("{method}/{}/{given}", call.identity.token_id), digest })
+        Ok(Self {
+            key: format!("{method}/{}/{given}", call.identity.token_id),
+            digest,
+        })
     }
 }
 
@@ -82,9 +89,15 @@ pub(crate) fn environment(given: &str) -> Result<String, Fault> {
 pub(crate) fn bounded(field: &str, value: &str, min: usize, max: usize) -> Result<(), Fault> {
     let count = value.chars().count();
     if count < min || count > max {
-        return Err(Fault::field(field, &format!("{min} to {max} characters, not {count}")));
+        return Err(Fault::field(
+            field,
+            &format!("{min} to {max} characters, not {count}"),
+        ));
     }
-    if value.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    if value
+        .chars()
+        .any(|c| c.is_control() && c != '\n' && c != '\t')
+    {
         return Err(Fault::field(field, "no control characters"));
     }
     Ok(())

@@ -31,7 +31,11 @@ pub(crate) enum Fault {
     Invalid(Vec<Violation>),
     /// The request is fine, the state does not allow it.
     #[error("{message}")]
-    Refused { key: &'static str, message: String, violations: Vec<Violation> },
+    Refused {
+        key: &'static str,
+        message: String,
+        violations: Vec<Violation>,
+    },
     #[error("{message}")]
     Exists { key: &'static str, message: String },
     #[error("{} was changed meanwhile", .0.resource)]
@@ -44,7 +48,9 @@ pub(crate) enum Fault {
     Exhausted(&'static str),
     #[error("the control plane has no leader right now; try again")]
     NoLeader,
-    #[error("the deadline passed; repeat the call with the same idempotency key to learn its outcome")]
+    #[error(
+        "the deadline passed; repeat the call with the same idempotency key to learn its outcome"
+    )]
     Deadline,
     #[error("the node is shutting down")]
     Shutdown,
@@ -67,16 +73,26 @@ impl Fault {
 
     /// A state that does not allow the call.
     pub(crate) fn refused(key: &'static str, message: impl Into<String>) -> Self {
-        Self::Refused { key, message: message.into(), violations: Vec::new() }
+        Self::Refused {
+            key,
+            message: message.into(),
+            violations: Vec::new(),
+        }
     }
 
     pub(crate) fn not_found(kind: &'static str, name: &str) -> Self {
-        Self::NotFound { kind, name: name.chars().take(128).collect() }
+        Self::NotFound {
+            kind,
+            name: name.chars().take(128).collect(),
+        }
     }
 
     /// What a rejection by the replicated rules means to the client.
     pub(crate) fn rejected(code: &str, message: &str, path: &str) -> Self {
-        let exists = |key| Self::Exists { key, message: message.to_owned() };
+        let exists = |key| Self::Exists {
+            key,
+            message: message.to_owned(),
+        };
         match code {
             code::NAME_TAKEN => exists("NAME_TAKEN"),
             code::PLAN_ID_TAKEN => exists("PLAN_ID_TAKEN"),

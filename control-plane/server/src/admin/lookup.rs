@@ -62,8 +62,7 @@ pub(crate) fn subscription(
     id: &str,
 ) -> Result<Resource<SubscriptionRecord>, Fault> {
     check("subscription", id)?;
-    query::subscription(state, environment, id)?
-        .ok_or_else(|| Fault::not_found("subscription", id))
+    query::subscription(state, environment, id)?.ok_or_else(|| Fault::not_found("subscription", id))
 }
 
 /// The draft document of an API.

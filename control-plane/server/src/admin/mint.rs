@@ -42,10 +42,15 @@ impl fmt::Debug for Mint {
 /// An id for the resource that a call creates: a UUID that is the same when the call is retried.
 pub(crate) fn resource_id(purpose: &str, idempotency_key: &str) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("tidegate resource id v1");
-    hasher.update(purpose.as_bytes()).update(&[0]).update(idempotency_key.as_bytes());
+    hasher
+        .update(purpose.as_bytes())
+        .update(&[0])
+        .update(idempotency_key.as_bytes());
     let mut bytes = [0; 16];
     hasher.finalize_xof().fill(&mut bytes);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 #[cfg(test)]

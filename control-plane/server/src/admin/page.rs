@@ -25,9 +25,21 @@ impl Page {
     /// Reads the paging fields of a request for `list`, which names the list and its filters.
     pub(crate) fn parse(size: u32, token: &str, list: &[&str]) -> Result<Self, Fault> {
         let list = blake3::hash(list.join("\0").as_bytes());
-        let size = if size == 0 { SIZE_DEFAULT } else { size.min(SIZE_MAX) };
-        let after = if token.is_empty() { None } else { Some(open(token, &list)?) };
-        Ok(Self { size: usize::try_from(size).unwrap_or(usize::MAX), after, list })
+        let size = if size == 0 {
+            SIZE_DEFAULT
+        } else {
+            size.min(SIZE_MAX)
+        };
+        let after = if token.is_empty() {
+            None
+        } else {
+            Some(open(token, &list)?)
+        };
+        Ok(Self {
+            size: usize::try_from(size).unwrap_or(usize::MAX),
+            after,
+            list,
+        })
     }
 
     /// The id after which the page starts, for lists that are ordered by id.
@@ -44,7 +56,11 @@ impl Page {
     /// The token that continues after the entry with `key`.
     pub(crate) fn token(&self, key: &[u8]) -> String {
         let check = check(&self.list, key);
-        check.iter().chain(key).map(|byte| format!("{byte:02x}")).collect()
+        check
+            .iter()
+            .chain(key)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -66,11 +82,15 @@ fn open(token: &str, list: &blake3::Hash) -> Result<Vec<u8>, Fault> {
     }
     let bytes: Option<Vec<u8>> = (0..token.len() / 2)
         .map(|at| {
-            token.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            token
+                .get(2 * at..2 * at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
         })
         .collect();
     let bytes = bytes.ok_or_else(wrong_token)?;
-    let (given, key) = bytes.split_at_checked(CHECK_BYTES).ok_or_else(wrong_token)?;
+    let (given, key) = bytes
+        .split_at_checked(CHECK_BYTES)
+        .ok_or_else(wrong_token)?;
     if given != check(list, key) {
         return Err(wrong_token());
     }
@@ -94,7 +114,14 @@ mod tests {
     #[test]
     fn pages_are_bounded_and_made_up_tokens_are_refused() {
         assert_eq!(Page::parse(u32::MAX, "", &[]).unwrap().size, 500);
-        for token in ["x", "zz", "00", "é1", "0011223344556677aa", &"0".repeat(5000)] {
+        for token in [
+            "x",
+            "zz",
+            "00",
+            "é1",
+            "0011223344556677aa",
+            &"0".repeat(5000),
+        ] {
             assert!(Page::parse(1, token, &[]).is_err(), "{token}");
         }
     }

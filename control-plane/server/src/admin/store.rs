@@ -147,10 +147,16 @@ impl Store {
                 return Ok((Committed::default(), answer));
             }
             match self.propose(call, intent, attempt, decision).await? {
-                Reply::Done { revision, numbers, .. } => {
+                Reply::Done {
+                    revision, numbers, ..
+                } => {
                     return Ok((Committed { revision, numbers }, answer));
                 }
-                Reply::Rejected { code, message, path } => {
+                Reply::Rejected {
+                    code,
+                    message,
+                    path,
+                } => {
                     return Err(Fault::rejected(&code, &message, &path));
                 }
                 Reply::Conflict { .. } => {
@@ -185,5 +191,9 @@ impl Store {
 /// A conflict is remembered under its key like any other reply, so each attempt has its own; a
 /// repeated call walks the same chain and ends at the reply that was its own.
 fn attempt_key(key: &str, attempt: u32) -> String {
-    if attempt == 0 { key.to_owned() } else { format!("{key}#{attempt}") }
+    if attempt == 0 {
+        key.to_owned()
+    } else {
+        format!("{key}#{attempt}")
+    }
 }

@@ -47,12 +47,22 @@ impl Deadline {
             .and_then(|value| value.to_str().ok())
             .and_then(parse_timeout);
         let timeout = given.unwrap_or(TIMEOUT_DEFAULT).min(TIMEOUT_MAX);
-        Self { at: Instant::now() + timeout, given: given.is_some() }
+        Self {
+            at: Instant::now() + timeout,
+            given: given.is_some(),
+        }
     }
 
     /// The same moment for a call whose client named one, else `timeout` from now.
     pub(crate) fn or(self, timeout: Duration) -> Self {
-        if self.given { self } else { Self { at: Instant::now() + timeout, given: false } }
+        if self.given {
+            self
+        } else {
+            Self {
+                at: Instant::now() + timeout,
+                given: false,
+            }
+        }
     }
 
     /// The moment itself.
@@ -93,7 +103,12 @@ pub(crate) struct GateLayer {
 
 impl GateLayer {
     pub(crate) fn new(authenticator: Authenticator) -> Self {
-        Self { gate: Arc::new(Gate { authenticator, calls: Arc::new(Semaphore::new(CALLS_MAX)) }) }
+        Self {
+            gate: Arc::new(Gate {
+                authenticator,
+                calls: Arc::new(Semaphore::new(CALLS_MAX)),
+            }),
+        }
     }
 }
 
@@ -101,7 +116,10 @@ impl<S> Layer<S> for GateLayer {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Gated { inner, gate: Arc::clone(&self.gate) }
+        Gated {
+            inner,
+            gate: Arc::clone(&self.gate),
+        }
     }
 }
 

@@ -168,7 +168,10 @@ impl Authenticator {
         if !token.matches(&record.secret_hash) {
             return Err(AuthError::Invalid);
         }
-        if record.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
+        if record
+            .expires_ms
+            .is_some_and(|expires_ms| expires_ms <= now_ms)
+        {
             return Err(AuthError::Expired);
         }
         let role = Role::of(&record).ok_or(AuthError::Invalid)?;
@@ -200,16 +203,23 @@ pub(crate) trait EdgeAuth: Send + Sync {
 #[async_trait::async_trait]
 impl EdgeAuth for Authenticator {
     async fn edge(&self, metadata: &MetadataMap) -> Result<EdgeIdentity, Status> {
-        let identity = self.identify(metadata.as_ref()).map_err(|error| error.status())?;
+        let identity = self
+            .identify(metadata.as_ref())
+            .map_err(|error| error.status())?;
         if identity.role != Role::Edge {
             return Err(AuthError::Role(identity.role).status());
         }
-        Ok(EdgeIdentity { token_id: identity.token_id, allowed_tags: identity.tags })
+        Ok(EdgeIdentity {
+            token_id: identity.token_id,
+            allowed_tags: identity.tags,
+        })
     }
 }
 
 /// Milliseconds since 1970 by this node's clock.
 pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

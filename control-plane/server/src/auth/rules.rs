@@ -61,11 +61,18 @@ const RULES: &[(&str, &[(&str, Access)])] = &[
     ),
     (
         "tidegate.admin.v1.ClusterService",
-        &[("GetStatus", Access::Read), ("TransferLeader", Access::Write)],
+        &[
+            ("GetStatus", Access::Read),
+            ("TransferLeader", Access::Write),
+        ],
     ),
     (
         "tidegate.admin.v1.EdgeService",
-        &[("ListEdges", Access::Read), ("GetEdge", Access::Read), ("ListTags", Access::Read)],
+        &[
+            ("ListEdges", Access::Read),
+            ("GetEdge", Access::Read),
+            ("ListTags", Access::Read),
+        ],
     ),
     (
         "tidegate.admin.v1.SubscriptionService",
@@ -96,7 +103,10 @@ const RULES: &[(&str, &[(&str, Access)])] = &[
     ),
     ("tidegate.admin.v1.WatchService", &[("Watch", Access::Read)]),
     ("tidegate.sync.v1.SyncService", &[("Stream", Access::Edge)]),
-    ("grpc.health.v1.Health", &[("Check", Access::Public), ("Watch", Access::Public)]),
+    (
+        "grpc.health.v1.Health",
+        &[("Check", Access::Public), ("Watch", Access::Public)],
+    ),
     (
         "grpc.reflection.v1.ServerReflection",
         &[("ServerReflectionInfo", Access::Public)],
@@ -111,7 +121,10 @@ const RULES: &[(&str, &[(&str, Access)])] = &[
 pub(crate) fn rule(path: &str) -> Option<Access> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     let (_, methods) = RULES.iter().find(|(name, _)| *name == service)?;
-    methods.iter().find(|(name, _)| *name == method).map(|(_, access)| *access)
+    methods
+        .iter()
+        .find(|(name, _)| *name == method)
+        .map(|(_, access)| *access)
 }
 
 #[cfg(test)]
@@ -139,12 +152,22 @@ mod tests {
             }
         }
         let listed: usize = RULES.iter().map(|(_, methods)| methods.len()).sum();
-        assert_eq!(seen + 4, listed, "a rule names a method that does not exist");
+        assert_eq!(
+            seen + 4,
+            listed,
+            "a rule names a method that does not exist"
+        );
     }
 
     #[test]
     fn an_unknown_method_has_no_rule() {
-        for path in ["", "/", "/x", "/tidegate.admin.v1.ApiService/Nope", "tidegate.admin.v1.A/b"] {
+        for path in [
+            "",
+            "/",
+            "/x",
+            "/tidegate.admin.v1.ApiService/Nope",
+            "tidegate.admin.v1.A/b",
+        ] {
             assert_eq!(rule(path), None, "{path:?}");
         }
     }

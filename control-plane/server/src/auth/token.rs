@@ -25,14 +25,20 @@ pub(crate) struct RandomError;
 impl Token {
     /// Makes a token nobody can guess.
     pub(crate) fn generate() -> Result<Self, RandomError> {
-        Ok(Self { id: random_hex::<ID_BYTES>()?, secret: random_hex::<SECRET_BYTES>()? })
+        Ok(Self {
+            id: random_hex::<ID_BYTES>()?,
+            secret: random_hex::<SECRET_BYTES>()?,
+        })
     }
 
     /// Makes the token that `seed`, a secret of at least 64 hexadecimal digits, stands for.
     pub(crate) fn minted(seed: &str) -> Self {
         let part = |context| blake3::derive_key(context, seed.as_bytes());
         let id = part("tidegate token id v1");
-        Self { id: hex(&id[..ID_BYTES]), secret: hex(&part("tidegate token secret v1")) }
+        Self {
+            id: hex(&id[..ID_BYTES]),
+            secret: hex(&part("tidegate token secret v1")),
+        }
     }
 
     /// Parses the text form; `None` for anything that cannot be a token.
@@ -41,8 +47,12 @@ impl Token {
             return None;
         }
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('.')?;
-        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
-        (plain(id) && plain(secret)).then(|| Self { id: id.to_owned(), secret: secret.to_owned() })
+        let plain =
+            |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        (plain(id) && plain(secret)).then(|| Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        })
     }
 
     /// The part that is no secret.
@@ -86,7 +96,9 @@ fn hex(bytes: &[u8]) -> String {
 /// `N` random bytes.
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_unspecified| RandomError)?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_unspecified| RandomError)?;
     Ok(bytes)
 }
 
@@ -108,9 +120,16 @@ mod tests {
 
     #[test]
     fn text_that_is_no_token_is_refused() {
-        for text in
-            ["", "tdg_", "tdg_a", "tdg_.b", "tdg_a.", "xyz_a.b", "tdg_a.b c", "tdg_a/../b.c"]
-        {
+        for text in [
+            "",
+            "tdg_",
+            "tdg_a",
+            "tdg_.b",
+            "tdg_a.",
+            "xyz_a.b",
+            "tdg_a.b c",
+            "tdg_a/../b.c",
+        ] {
             assert_eq!(Token::parse(text), None, "{text:?}");
         }
         assert_eq!(Token::parse(&format!("tdg_a.{}", "b".repeat(300))), None);

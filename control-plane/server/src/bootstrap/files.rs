@@ -11,7 +11,10 @@ use crate::{
 };
 
 fn invalid(what: &'static str, path: &Path) -> BootstrapError {
-    BootstrapError::Content { what, path: path.display().to_string() }
+    BootstrapError::Content {
+        what,
+        path: path.display().to_string(),
+    }
 }
 
 fn text(what: &'static str, path: &Path) -> Result<Option<String>, BootstrapError> {
@@ -27,9 +30,9 @@ fn text(what: &'static str, path: &Path) -> Result<Option<String>, BootstrapErro
 pub(super) fn existing_key(path: &Path) -> Result<Option<FileSigner>, BootstrapError> {
     match private_file::read(path)? {
         None => Ok(None),
-        Some(pkcs8) => {
-            FileSigner::from_pkcs8(&pkcs8).map(Some).map_err(|_sign| invalid("key", path))
-        }
+        Some(pkcs8) => FileSigner::from_pkcs8(&pkcs8)
+            .map(Some)
+            .map_err(|_sign| invalid("key", path)),
     }
 }
 
@@ -80,7 +83,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let key = signing_key(&path("key")).unwrap();
-        assert_eq!(signing_key(&path("key")).unwrap().public_key(), key.public_key());
+        assert_eq!(
+            signing_key(&path("key")).unwrap().public_key(),
+            key.public_key()
+        );
         let made = token(&path("token")).unwrap();
         assert_eq!(token(&path("token")).unwrap(), made);
         let id = cluster_id(directory.path()).unwrap();

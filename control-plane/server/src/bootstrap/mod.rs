@@ -48,9 +48,13 @@ pub(crate) enum BootstrapError {
     File(#[from] FileError),
     #[error("{what} in {path} is not valid")]
     Content { what: &'static str, path: String },
-    #[error("signing key {0} does not exist; give the cluster's key, or start one node with --bootstrap")]
+    #[error(
+        "signing key {0} does not exist; give the cluster's key, or start one node with --bootstrap"
+    )]
     KeyMissing(String),
-    #[error("signing key {0} is not in the keyset of the cluster; edges would refuse its manifests")]
+    #[error(
+        "signing key {0} is not in the keyset of the cluster; edges would refuse its manifests"
+    )]
     KeyUnknown(String),
     #[error("the data directory holds no cluster: start once with --bootstrap, or name --peers")]
     NoCluster,
@@ -111,7 +115,10 @@ pub(crate) async fn create(
         return Ok(());
     }
     let txn = first_transaction(cluster_id, keys, signer)?;
-    consensus.bootstrap(members).await.map_err(BootstrapError::Form)?;
+    consensus
+        .bootstrap(members)
+        .await
+        .map_err(BootstrapError::Form)?;
     loop {
         match consensus.propose(txn.clone(), PROPOSE_TIMEOUT).await {
             Ok(Reply::Done { .. }) => {
@@ -120,8 +127,14 @@ pub(crate) async fn create(
             }
             // Somebody else, or this node before a crash, was first.
             Ok(Reply::Conflict { .. }) => return Ok(()),
-            Ok(Reply::Rejected { code, message, path }) => {
-                return Err(BootstrapError::Refused(format!("{code} at {path}: {message}")));
+            Ok(Reply::Rejected {
+                code,
+                message,
+                path,
+            }) => {
+                return Err(BootstrapError::Refused(format!(
+                    "{code} at {path}: {message}"
+                )));
             }
             Err(ProposeError::NoLeader | ProposeError::Timeout) => {
                 tracing::info!("waiting for a quorum to create the cluster");
@@ -149,7 +162,10 @@ pub(crate) async fn await_cluster(
             tracing::info!("waiting to be joined to a cluster");
             told = true;
         }
-        status.changed().await.map_err(|_closed| BootstrapError::Shutdown)?;
+        status
+            .changed()
+            .await
+            .map_err(|_closed| BootstrapError::Shutdown)?;
     };
     let newest = query::keysets(&consensus.state(), 0, query::PAGE_MAX)?.pop();
     let newest = newest.ok_or_else(|| BootstrapError::KeyUnknown(signer.key_id().to_owned()))?;
@@ -173,7 +189,10 @@ fn first_transaction(
         version: 1,
         epoch: EPOCH,
         trust_domain: cluster_id.to_owned(),
-        roots: vec![PublicKey { id: root.key_id().to_owned(), public_key: root.public_key() }],
+        roots: vec![PublicKey {
+            id: root.key_id().to_owned(),
+            public_key: root.public_key(),
+        }],
         root_threshold: 1,
         online_keys: vec![OnlineKey {
             id: signer.key_id().to_owned(),
@@ -195,14 +214,24 @@ fn first_transaction(
             epoch: EPOCH,
         }
         .into(),
-        PutKeyset { version: 1, bytes: Bytes::from(signed.encode()) }.into(),
+        PutKeyset {
+            version: 1,
+            bytes: Bytes::from(signed.encode()),
+        }
+        .into(),
         PutEnvironment {
             id: ENVIRONMENT_DEFAULT.to_owned(),
             api_key_pepper: Bytes::copy_from_slice(&pepper),
         }
         .into(),
-        PutToken { record: token_record(&admin, "admin", Role::Admin, now_ms) }.into(),
-        PutToken { record: token_record(&edge, "edge", Role::Edge, now_ms) }.into(),
+        PutToken {
+            record: token_record(&admin, "admin", Role::Admin, now_ms),
+        }
+        .into(),
+        PutToken {
+            record: token_record(&edge, "edge", Role::Edge, now_ms),
+        }
+        .into(),
     ];
     Ok(Txn {
         // The pepper differs from attempt to attempt; the precondition is what makes it once.

@@ -56,13 +56,19 @@ pub(crate) enum ConfigError {
     },
     /// One setting is out of its range.
     #[error("{setting}: {reason}")]
-    Invalid { setting: &'static str, reason: String },
+    Invalid {
+        setting: &'static str,
+        reason: String,
+    },
     /// The list of nodes does not parse.
     #[error("peers: {0}")]
     Peers(#[from] PeersError),
     /// A setting needs another one.
     #[error("{setting} is needed {reason}")]
-    Missing { setting: &'static str, reason: &'static str },
+    Missing {
+        setting: &'static str,
+        reason: &'static str,
+    },
 }
 
 /// The pace of the consensus protocol.
@@ -126,14 +132,20 @@ impl Config {
     }
 
     fn validate(raw: RawConfig) -> Result<Self, ConfigError> {
-        let data_dir = raw.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+        let data_dir = raw
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DATA_DIR));
         let log_format = match raw.log_format.as_deref() {
             None => LogFormat::default(),
-            Some(text) => {
-                text.parse().map_err(|error: tidegate_telemetry::LoggingError| {
-                    ConfigError::Invalid { setting: "log-format", reason: error.to_string() }
-                })?
-            }
+            Some(text) => text
+                .parse()
+                .map_err(
+                    |error: tidegate_telemetry::LoggingError| ConfigError::Invalid {
+                        setting: "log-format",
+                        reason: error.to_string(),
+                    },
+                )?,
         };
         let grpc = address(raw.grpc, GRPC, "grpc")?;
         let raft = address(raw.raft, RAFT, "raft")?;
@@ -152,7 +164,15 @@ impl Config {
             });
         }
         let keys = key_files(&raw, &data_dir);
-        Ok(Self { data_dir, grpc, raft, placement, tls, keys, log_format })
+        Ok(Self {
+            data_dir,
+            grpc,
+            raft,
+            placement,
+            tls,
+            keys,
+            log_format,
+        })
     }
 
     /// Describes the settings in effect as TOML. Holds paths of secrets, never secrets.
@@ -171,7 +191,12 @@ impl Config {
         line("grpc", format!("{:?}", self.grpc.to_string()));
         line("raft", format!("{:?}", self.raft.to_string()));
         if !self.placement.peers.is_empty() {
-            let peers: Vec<String> = self.placement.peers.iter().map(ToString::to_string).collect();
+            let peers: Vec<String> = self
+                .placement
+                .peers
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             line("peers", format!("{:?}", peers.join(",")));
         }
         line("bootstrap", self.placement.bootstrap.to_string());
@@ -204,13 +229,20 @@ impl Timing {
 }
 
 fn read_file(path: &Path) -> Result<RawConfig, ConfigError> {
-    let read = |source| ConfigError::Read { path: path.to_owned(), source };
+    let read = |source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    };
     if fs::metadata(path).map_err(read)?.len() > FILE_BYTES_MAX {
-        return Err(ConfigError::TooLarge { path: path.to_owned() });
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+        });
     }
     let text = fs::read_to_string(path).map_err(read)?;
-    toml::from_str(&text)
-        .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
+    toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 fn address(
@@ -220,19 +252,23 @@ fn address(
 ) -> Result<SocketAddr, ConfigError> {
     match given {
         Some(address) => Ok(address),
-        None => default.parse().map_err(|error: std::net::AddrParseError| ConfigError::Invalid {
-            setting,
-            reason: error.to_string(),
-        }),
+        None => default
+            .parse()
+            .map_err(|error: std::net::AddrParseError| ConfigError::Invalid {
+                setting,
+                reason: error.to_string(),
+            }),
     }
 }
 
 fn tls_files(raw: &RawConfig) -> Result<Option<TlsFiles>, ConfigError> {
     match (&raw.tls_ca, &raw.tls_cert, &raw.tls_key) {
         (None, None, None) => Ok(None),
-        (Some(ca), Some(cert), Some(key)) => {
-            Ok(Some(TlsFiles { ca: ca.clone(), cert: cert.clone(), key: key.clone() }))
-        }
+        (Some(ca), Some(cert), Some(key)) => Ok(Some(TlsFiles {
+            ca: ca.clone(),
+            cert: cert.clone(),
+            key: key.clone(),
+        })),
         _ => Err(ConfigError::Missing {
             setting: "each of tls-ca, tls-cert and tls-key",
             reason: "when one of them is given",
@@ -291,9 +327,8 @@ fn placement(raw: &RawConfig) -> Result<Placement, ConfigError> {
 }
 
 fn key_files(raw: &RawConfig, data_dir: &Path) -> KeyFiles {
-    let or = |given: &Option<PathBuf>, name: &str| {
-        given.clone().unwrap_or_else(|| data_dir.join(name))
-    };
+    let or =
+        |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| data_dir.join(name));
     KeyFiles {
         signing_key: or(&raw.signing_key, "signing.key"),
         root_key: data_dir.join("root.key"),

@@ -42,7 +42,11 @@ impl Peer {
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}:{}/{}", self.id, self.host, self.raft_port, self.grpc_port)
+        write!(
+            f,
+            "{}={}:{}/{}",
+            self.id, self.host, self.raft_port, self.grpc_port
+        )
     }
 }
 
@@ -50,7 +54,11 @@ impl fmt::Display for Peer {
 pub(super) fn parse(text: &str) -> Result<Vec<Peer>, PeersError> {
     let mut seen = BTreeSet::new();
     let mut peers = Vec::new();
-    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+    for item in text
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+    {
         let peer = parse_one(item).ok_or_else(|| PeersError::Form(item.to_owned()))?;
         if !seen.insert(peer.id) {
             return Err(PeersError::Duplicate(peer.id));

@@ -29,8 +29,15 @@ fn defaults_describe_a_lone_node_on_loopback() {
 fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.toml");
-    fs::write(&path, "node-id = 7\ngrpc = \"127.0.0.1:9000\"\nbootstrap = true\n").unwrap();
-    let flags = RawConfig { node_id: Some(3), ..raw() };
+    fs::write(
+        &path,
+        "node-id = 7\ngrpc = \"127.0.0.1:9000\"\nbootstrap = true\n",
+    )
+    .unwrap();
+    let flags = RawConfig {
+        node_id: Some(3),
+        ..raw()
+    };
     let config = Config::load(flags, Some(&path)).unwrap();
     assert_eq!(config.placement.node_id, 3);
     assert_eq!(config.grpc, "127.0.0.1:9000".parse().unwrap());
@@ -44,7 +51,9 @@ fn an_unknown_key_of_the_file_is_refused_by_name() {
     let path = directory.path().join("control.toml");
     fs::write(&path, "node-di = 7\n").unwrap();
     let error = Config::load(raw(), Some(&path)).unwrap_err();
-    let ConfigError::Parse { source, .. } = error else { panic!("{error:?}") };
+    let ConfigError::Parse { source, .. } = error else {
+        panic!("{error:?}")
+    };
     assert!(source.to_string().contains("node-di"), "{source}");
 }
 
@@ -54,7 +63,10 @@ fn settings_that_do_not_fit_together_are_refused() {
         let mut raw = with_peers();
         change(&mut raw);
         let error = Config::validate(raw).unwrap_err().to_string();
-        assert!(error.contains(expected), "{error:?} does not say {expected:?}");
+        assert!(
+            error.contains(expected),
+            "{error:?} does not say {expected:?}"
+        );
     };
     check(|raw| raw.cluster_id = None, "cluster-id is needed");
     check(|raw| raw.tls_key = None, "each of tls-ca");
@@ -71,10 +83,22 @@ fn settings_that_do_not_fit_together_are_refused() {
     check(|raw| raw.cluster_id = Some("a b".to_owned()), "cluster-id");
     check(|raw| raw.timing = Some("wan".to_owned()), "timing");
     check(|raw| raw.log_format = Some("xml".to_owned()), "log-format");
-    check(|raw| raw.peers = Some("1=a:1/2,1=b:1/2".to_owned()), "listed twice");
-    check(|raw| raw.peers = Some("1=a:1".to_owned()), "not of the form");
-    check(|raw| raw.peers = Some("1=::1:7401/7400".to_owned()), "not of the form");
-    check(|raw| raw.raft = Some("127.0.0.1:7400".parse().unwrap()), "is the gRPC address too");
+    check(
+        |raw| raw.peers = Some("1=a:1/2,1=b:1/2".to_owned()),
+        "listed twice",
+    );
+    check(
+        |raw| raw.peers = Some("1=a:1".to_owned()),
+        "not of the form",
+    );
+    check(
+        |raw| raw.peers = Some("1=::1:7401/7400".to_owned()),
+        "not of the form",
+    );
+    check(
+        |raw| raw.raft = Some("127.0.0.1:7400".parse().unwrap()),
+        "is the gRPC address too",
+    );
 }
 
 #[test]

@@ -26,26 +26,36 @@ pub(super) fn load_or_create(directory: &Path, hosts: &[String]) -> Result<Mater
     let (ca_pem, issuer) = authority(directory)?;
     let cert_path = directory.join("node.pem");
     let key_path = directory.join("node.key");
-    if let (Some(cert_pem), Some(key_pem)) =
-        (private_file::read(&cert_path)?, private_file::read(&key_path)?)
-        && still_good(&cert_pem, hosts)
+    if let (Some(cert_pem), Some(key_pem)) = (
+        private_file::read(&cert_path)?,
+        private_file::read(&key_path)?,
+    ) && still_good(&cert_pem, hosts)
     {
-        return Ok(Material { ca_pem, cert_pem, key_pem });
+        return Ok(Material {
+            ca_pem,
+            cert_pem,
+            key_pem,
+        });
     }
     let key = KeyPair::generate()?;
     let cert = node_params(hosts)?.signed_by(&key, &issuer)?;
     let (cert_pem, key_pem) = (cert.pem().into_bytes(), key.serialize_pem().into_bytes());
     private_file::write(&key_path, &key_pem)?;
     private_file::write(&cert_path, &cert_pem)?;
-    Ok(Material { ca_pem, cert_pem, key_pem })
+    Ok(Material {
+        ca_pem,
+        cert_pem,
+        key_pem,
+    })
 }
 
 fn authority(directory: &Path) -> Result<(Vec<u8>, Issuer<'static, KeyPair>), TlsError> {
     let cert_path = directory.join("ca.pem");
     let key_path = directory.join("ca.key");
-    if let (Some(ca_pem), Some(key_pem)) =
-        (private_file::read(&cert_path)?, private_file::read(&key_path)?)
-    {
+    if let (Some(ca_pem), Some(key_pem)) = (
+        private_file::read(&cert_path)?,
+        private_file::read(&key_path)?,
+    ) {
         let key = KeyPair::from_pem(&String::from_utf8_lossy(&key_pem))?;
         let issuer = Issuer::from_ca_cert_pem(&String::from_utf8_lossy(&ca_pem), key)?;
         return Ok((ca_pem, issuer));
@@ -73,8 +83,10 @@ fn node_params(hosts: &[String]) -> Result<CertificateParams, TlsError> {
         });
     }
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
     params.use_authority_key_identifier_extension = true;
     limit(&mut params, NODE_DAYS);
     Ok(params)
@@ -94,20 +106,30 @@ fn limit(params: &mut CertificateParams, days: i64) {
 
 fn still_good(cert_pem: &[u8], hosts: &[String]) -> bool {
     use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
-    let Ok((_, pem)) = parse_x509_pem(cert_pem) else { return false };
-    let Ok(certificate) = pem.parse_x509() else { return false };
+    let Ok((_, pem)) = parse_x509_pem(cert_pem) else {
+        return false;
+    };
+    let Ok(certificate) = pem.parse_x509() else {
+        return false;
+    };
     let limit = OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS);
     if certificate.validity().not_after.timestamp() < limit.unix_timestamp() {
         return false;
     }
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return false;
+    };
     let covers = |host: &String| {
-        names.value.general_names.iter().any(|name| match (name, host.parse::<IpAddr>()) {
-            (GeneralName::DNSName(name), Err(_)) => name == host,
-            (GeneralName::IPAddress(bytes), Ok(IpAddr::V4(ip))) => *bytes == ip.octets(),
-            (GeneralName::IPAddress(bytes), Ok(IpAddr::V6(ip))) => *bytes == ip.octets(),
-            _ => false,
-        })
+        names
+            .value
+            .general_names
+            .iter()
+            .any(|name| match (name, host.parse::<IpAddr>()) {
+                (GeneralName::DNSName(name), Err(_)) => name == host,
+                (GeneralName::IPAddress(bytes), Ok(IpAddr::V4(ip))) => *bytes == ip.octets(),
+                (GeneralName::IPAddress(bytes), Ok(IpAddr::V6(ip))) => *bytes == ip.octets(),
+                _ => false,
+            })
     };
     hosts.iter().all(covers)
 }

@@ -67,8 +67,10 @@ impl Material {
             });
         }
         let directory = data_dir.join("tls");
-        fs::create_dir_all(&directory)
-            .map_err(|source| TlsError::Directory { path: directory.clone(), source })?;
+        fs::create_dir_all(&directory).map_err(|source| TlsError::Directory {
+            path: directory.clone(),
+            source,
+        })?;
         authority::load_or_create(&directory, &host_names(listens))
     }
 
@@ -79,7 +81,8 @@ impl Material {
 
     /// The Raft port: both sides prove themselves by certificate.
     pub(crate) fn mutual_server(&self) -> ServerTlsConfig {
-        self.server().client_ca_root(Certificate::from_pem(&self.ca_pem))
+        self.server()
+            .client_ca_root(Certificate::from_pem(&self.ca_pem))
     }
 
     fn identity(&self) -> Identity {
@@ -89,8 +92,11 @@ impl Material {
 
 /// Names and addresses under which clients reach the node.
 fn host_names(listens: &[SocketAddr]) -> Vec<String> {
-    let mut hosts =
-        vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let mut hosts = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
     if let Ok(name) = fs::read_to_string("/proc/sys/kernel/hostname") {
         let name = name.trim();
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
@@ -99,7 +105,11 @@ fn host_names(listens: &[SocketAddr]) -> Vec<String> {
         }
     }
     hosts.extend(
-        listens.iter().map(SocketAddr::ip).filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()),
+        listens
+            .iter()
+            .map(SocketAddr::ip)
+            .filter(|ip| !ip.is_unspecified())
+            .map(|ip| ip.to_string()),
     );
     hosts.sort();
     hosts.dedup();
@@ -133,7 +143,11 @@ mod tests {
 
     #[test]
     fn a_missing_file_of_the_operator_is_named() {
-        let files = TlsFiles { ca: "/nowhere/ca".into(), cert: "c".into(), key: "k".into() };
+        let files = TlsFiles {
+            ca: "/nowhere/ca".into(),
+            cert: "c".into(),
+            key: "k".into(),
+        };
         let error = Material::load(Some(&files), Path::new("/nowhere"), &[]).unwrap_err();
         assert!(error.to_string().contains("/nowhere/ca"), "{error}");
     }

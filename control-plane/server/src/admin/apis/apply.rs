@@ -69,7 +69,10 @@ pub(super) fn parse(
     seed: String,
 ) -> Result<Parsed, Fault> {
     if request.documents.len() > FILES_MAX {
-        return Err(Fault::field("documents", &format!("at most {FILES_MAX} files")));
+        return Err(Fault::field(
+            "documents",
+            &format!("at most {FILES_MAX} files"),
+        ));
     }
     let remarks = Remarks::parse(&request.label, &request.message)?;
     let mut documents = Vec::new();
@@ -94,9 +97,15 @@ pub(super) fn parse(
             &format!("1 to {DOCUMENTS_MAX} documents, not {}", documents.len()),
         ));
     }
-    let apis = documents.iter().filter(|(_, one)| matches!(one, SourceDocument::Api(_))).count();
+    let apis = documents
+        .iter()
+        .filter(|(_, one)| matches!(one, SourceDocument::Api(_)))
+        .count();
     if !request.if_match.is_empty() && apis != 1 {
-        return Err(Fault::field("if_match", "an etag only when exactly one API is applied"));
+        return Err(Fault::field(
+            "if_match",
+            "an etag only when exactly one API is applied",
+        ));
     }
     Ok(Parsed {
         environment,
@@ -183,14 +192,20 @@ impl<'a> Batch<'a> {
             return Err(Fault::Invalid(self.violations));
         }
         if self.bytes > BYTES_MAX {
-            let expected = format!("at most {BYTES_MAX} bytes in one request, not {}", self.bytes);
+            let expected = format!(
+                "at most {BYTES_MAX} bytes in one request, not {}",
+                self.bytes
+            );
             return Err(Fault::field("documents", &expected));
         }
         Ok((self.decision, self.applied))
     }
 
     fn push(&mut self, source: &str, result: ApplyResult, deploys: Deploys) {
-        let result = ApplyResult { source: source.to_owned(), ..result };
+        let result = ApplyResult {
+            source: source.to_owned(),
+            ..result
+        };
         self.applied.push(Applied { result, deploys });
     }
 
@@ -209,16 +224,21 @@ impl<'a> Batch<'a> {
             (None, Some(id)) => id.clone(),
             (None, None) => mint::resource_id("api", &seed),
         };
-        for (set, member, value) in
-            [(&mut self.ids, "id", &id), (&mut self.names, "name", &api.name)]
-        {
+        for (set, member, value) in [
+            (&mut self.ids, "id", &id),
+            (&mut self.names, "name", &api.name),
+        ] {
             if !set.insert(value.clone()) {
                 let expected = "an API that no other document of the request describes";
-                self.violations.push(Violation::new(member, value, expected));
+                self.violations
+                    .push(Violation::new(member, value, expected));
                 return Ok(());
             }
         }
-        let before = stored.as_ref().map(|stored| lookup::document(&stored.value)).transpose()?;
+        let before = stored
+            .as_ref()
+            .map(|stored| lookup::document(&stored.value))
+            .transpose()?;
         let (document, mut notices) = self.with_ids(&id, &seed, api, before.as_ref())?;
         let started = match (api.desired_started, &stored) {
             (Some(started), _) => started,
@@ -227,7 +247,13 @@ impl<'a> Batch<'a> {
         };
         let unchanged = before.as_ref() == Some(&document);
         if !unchanged {
-            self.check_etag(api, stored.as_ref(), before.as_ref(), &document, &mut notices)?;
+            self.check_etag(
+                api,
+                stored.as_ref(),
+                before.as_ref(),
+                &document,
+                &mut notices,
+            )?;
         }
         let checked = draft::check(self.state, environment, document, started, &self.claims)?;
         let checked = match checked {
@@ -240,12 +266,19 @@ impl<'a> Batch<'a> {
         notices.extend(checked.notices.iter().cloned());
         self.claims.extend(checked.claims.iter().cloned());
         let plan_ids = checked.record.plan_ids.iter();
-        self.plans.extend(plan_ids.map(|plan| (plan.clone(), id.clone())));
+        self.plans
+            .extend(plan_ids.map(|plan| (plan.clone(), id.clone())));
         self.bytes += checked.record.document.len();
         let stored = stored.as_ref();
         if !unchanged {
             let relied = stored.map(|stored| (&stored.value, stored.revision));
-            draft::put(self.state, &mut self.decision, environment, &checked, relied)?;
+            draft::put(
+                self.state,
+                &mut self.decision,
+                environment,
+                &checked,
+                relied,
+            )?;
         }
         let deploys = self.add_deployment(&checked, stored, unchanged)?;
         let outcome = match (stored, unchanged) {
@@ -254,7 +287,12 @@ impl<'a> Batch<'a> {
             (Some(_), false) => Outcome::Updated,
         };
         let diff = if self.parsed.dry_run {
-            unified(before.as_ref().unwrap_or(&Value::Null), &checked.document, "stored", source)
+            unified(
+                before.as_ref().unwrap_or(&Value::Null),
+                &checked.document,
+                "stored",
+                source,
+            )
         } else {
             String::new()
         };
@@ -282,13 +320,17 @@ impl<'a> Batch<'a> {
             true => None,
             false => query::api_by_name(self.state, environment, &api.name)?,
         };
-        let Some(id) = &api.id else { return Ok(Ok(by_name)) };
+        let Some(id) = &api.id else {
+            return Ok(Ok(by_name));
+        };
         if let Err(error) = ApiId::parse(id.as_str()) {
             return Ok(Err(Violation::new("id", id, error.to_string())));
         }
         if let Some(other) = by_name.filter(|other| other.value.id != *id) {
-            let expected =
-                format!("a name of its own: API {:?} has this one already", other.value.id);
+            let expected = format!(
+                "a name of its own: API {:?} has this one already",
+                other.value.id
+            );
             return Ok(Err(Violation::new("name", &api.name, expected)));
         }
         Ok(Ok(query::api(self.state, environment, id)?))
@@ -340,7 +382,11 @@ impl<'a> Batch<'a> {
         notices: &mut Vec<Notice>,
     ) -> Result<(), Fault> {
         let given = &self.parsed.if_match;
-        let yours = if given.is_empty() { api.etag.as_ref() } else { Some(given) };
+        let yours = if given.is_empty() {
+            api.etag.as_ref()
+        } else {
+            Some(given)
+        };
         let Some(yours) = yours else { return Ok(()) };
         let current = stored.map(Resource::etag).unwrap_or_default();
         if *yours == current {
@@ -382,7 +428,9 @@ impl<'a> Batch<'a> {
         };
         let stored_differs =
             unchanged && stored.is_some_and(|stored| stored.value.started != record.started);
-        let live_differs = live.as_ref().is_some_and(|live| live.started != record.started);
+        let live_differs = live
+            .as_ref()
+            .is_some_and(|live| live.started != record.started);
         let mut ops: Vec<Op> = Vec::new();
         if stored_differs || (live_differs && deploys != Deploys::Now) {
             ops.push(deploy::state_change(environment, &record.id, live, record.started)?.into());
@@ -399,7 +447,8 @@ impl<'a> Batch<'a> {
         }
         if let Some(stored) = stored.filter(|_| unchanged && !ops.is_empty()) {
             let kind = ResourceKind::Api;
-            self.decision.relies_on(kind, environment, &record.id, stored.revision);
+            self.decision
+                .relies_on(kind, environment, &record.id, stored.revision);
         }
         self.decision.ops.extend(ops);
         Ok(deploys)
@@ -408,11 +457,18 @@ impl<'a> Batch<'a> {
 
 fn describe(change: &tidegate_model::deployment::Difference) -> String {
     let side = |value: &Option<Value>| {
-        let text = value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+        let text = value
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), Value::to_string);
         match text.char_indices().nth(80) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
         }
     };
-    format!("{}: stored {}, yours {}", change.path, side(&change.from), side(&change.to))
+    format!(
+        "{}: stored {}, yours {}",
+        change.path,
+        side(&change.from),
+        side(&change.to)
+    )
 }

@@ -20,7 +20,11 @@ const HOST_ONLY: &str = "tls://";
 /// The stored form, which always ends in a slash: host (may be empty), then the path.
 pub(super) fn text(claim: &ListenerClaim) -> String {
     let host = claim.host.as_deref().unwrap_or_default();
-    if claim.path.is_empty() { format!("{HOST_ONLY}{host}/") } else { format!("{host}{}", claim.path) }
+    if claim.path.is_empty() {
+        format!("{HOST_ONLY}{host}/")
+    } else {
+        format!("{host}{}", claim.path)
+    }
 }
 
 /// All claims of other APIs that `claims` of the API `api_id` could collide with.
@@ -53,18 +57,31 @@ pub(super) fn rivals(
 fn parse(text: &str, api_id: String, api_name: String) -> ListenerClaim {
     if let Some(host) = text.strip_prefix(HOST_ONLY) {
         let host = Some(host.trim_end_matches('/').to_owned());
-        return ListenerClaim { api_id, api_name, host, path: String::new() };
+        return ListenerClaim {
+            api_id,
+            api_name,
+            host,
+            path: String::new(),
+        };
     }
     let (host, path) = text.split_at(text.find('/').unwrap_or(text.len()));
     let host = (!host.is_empty()).then(|| host.to_owned());
-    ListenerClaim { api_id, api_name, host, path: path.to_owned() }
+    ListenerClaim {
+        api_id,
+        api_name,
+        host,
+        path: path.to_owned(),
+    }
 }
 
 /// Stored forms of all paths above the claim: `/` and `/a/` for `/a/b/`.
 fn ancestors(claim: &ListenerClaim) -> Vec<String> {
     let host = claim.host.as_deref().unwrap_or_default();
     let path = &claim.path;
-    let ends = path.match_indices('/').map(|(at, _)| at + 1).filter(|end| *end < path.len());
+    let ends = path
+        .match_indices('/')
+        .map(|(at, _)| at + 1)
+        .filter(|end| *end < path.len());
     ends.map(|end| format!("{host}{}", &path[..end])).collect()
 }
 
@@ -74,7 +91,11 @@ fn exactly(
     wanted: &str,
 ) -> Result<Option<(String, String)>, Fault> {
     let page = query::claims(state, environment, Some(&right_before(wanted)), 1)?;
-    Ok(page.items.into_iter().next().filter(|(claim, _)| claim == wanted))
+    Ok(page
+        .items
+        .into_iter()
+        .next()
+        .filter(|(claim, _)| claim == wanted))
 }
 
 /// The first few claims at or below `wanted` that other APIs hold.
@@ -88,11 +109,21 @@ fn at_or_below(
     let mut cursor = Some(right_before(wanted));
     while let Some(after) = cursor.take() {
         let page = query::claims(state, environment, Some(&after), PAGE)?;
-        let below = page.items.iter().take_while(|(claim, _)| claim.starts_with(wanted)).count();
+        let below = page
+            .items
+            .iter()
+            .take_while(|(claim, _)| claim.starts_with(wanted))
+            .count();
         let ended = below < page.items.len();
-        let others = page.items.into_iter().take(below).filter(|(_, holder)| holder != api_id);
+        let others = page
+            .items
+            .into_iter()
+            .take(below)
+            .filter(|(_, holder)| holder != api_id);
         found.extend(others.take(DESCENDANTS_MAX - found.len()));
-        cursor = page.next.filter(|_| !ended && found.len() < DESCENDANTS_MAX);
+        cursor = page
+            .next
+            .filter(|_| !ended && found.len() < DESCENDANTS_MAX);
     }
     Ok(found)
 }
@@ -100,7 +131,11 @@ fn at_or_below(
 /// A text that no claim has and that sorts right before `wanted`, which ends in a slash: the dot is
 /// the character before the slash.
 fn right_before(wanted: &str) -> String {
-    format!("{}.{}", wanted.strip_suffix('/').unwrap_or(wanted), char::MAX)
+    format!(
+        "{}.{}",
+        wanted.strip_suffix('/').unwrap_or(wanted),
+        char::MAX
+    )
 }
 
 #[cfg(test)]

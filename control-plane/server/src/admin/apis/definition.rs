@@ -68,7 +68,9 @@ fn is_plan_management(member: &str) -> bool {
 
 /// The part of a draft that edges run: no management members, only published and deprecated plans.
 pub(super) fn deployed_part(draft: &Value) -> Value {
-    let Value::Object(members) = draft else { return draft.clone() };
+    let Value::Object(members) = draft else {
+        return draft.clone();
+    };
     let mut part = Map::new();
     for (name, value) in members {
         if name == "plans" {
@@ -132,7 +134,10 @@ fn restored_plans(draft: Option<&Value>, deployed: Option<&Value>) -> (Vec<Value
         plans.push(plan);
     }
     for mut plan in draft {
-        if deployed.iter().any(|other| plan_id(other) == plan_id(&plan)) {
+        if deployed
+            .iter()
+            .any(|other| plan_id(other) == plan_id(&plan))
+        {
             continue;
         }
         if PlanStage::of(&plan).is_live() {
@@ -156,7 +161,10 @@ pub(in crate::admin) enum PlanStage {
 impl PlanStage {
     /// Reads the status of a plan; staging unless it says otherwise.
     pub(in crate::admin) fn of(plan: &Value) -> Self {
-        let status = plan.get("status").and_then(Value::as_str).unwrap_or_default();
+        let status = plan
+            .get("status")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         match status.to_ascii_lowercase().as_str() {
             "published" => Self::Published,
             "deprecated" => Self::Deprecated,
@@ -203,16 +211,26 @@ pub(in crate::admin) fn plan_id(plan: &Value) -> Option<&str> {
 
 /// A text member, unless it is empty.
 pub(in crate::admin) fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
-    value.get(member).and_then(Value::as_str).filter(|text| !text.is_empty())
+    value
+        .get(member)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
 }
 
 /// Finds a plan of a document by id, else by name.
-pub(in crate::admin) fn find_plan<'a>(document: &'a mut Value, plan: &str) -> Option<&'a mut Value> {
+pub(in crate::admin) fn find_plan<'a>(
+    document: &'a mut Value,
+    plan: &str,
+) -> Option<&'a mut Value> {
     let plans = document.get_mut("plans")?.as_array_mut()?;
     let at = plans
         .iter()
         .position(|candidate| plan_id(candidate) == Some(plan))
-        .or_else(|| plans.iter().position(|candidate| text(candidate, "name") == Some(plan)))?;
+        .or_else(|| {
+            plans
+                .iter()
+                .position(|candidate| text(candidate, "name") == Some(plan))
+        })?;
     plans.get_mut(at)
 }
 
@@ -232,13 +250,19 @@ pub(super) fn assign_ids(
     if let Value::Object(members) = document {
         members.insert("id".to_owned(), Value::from(api_id));
     }
-    let stored: &[Value] =
-        stored.and_then(|s| s.get("plans")).and_then(Value::as_array).map_or(&[], Vec::as_slice);
+    let stored: &[Value] = stored
+        .and_then(|s| s.get("plans"))
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice);
     let Some(plans) = document.get_mut("plans").and_then(Value::as_array_mut) else {
         return notices;
     };
-    let mut used: BTreeSet<String> =
-        plans.iter().filter_map(plan_id).filter(|id| !taken(id)).map(str::to_owned).collect();
+    let mut used: BTreeSet<String> = plans
+        .iter()
+        .filter_map(plan_id)
+        .filter(|id| !taken(id))
+        .map(str::to_owned)
+        .collect();
     for (index, plan) in plans.iter_mut().enumerate() {
         let given = plan_id(plan).map(str::to_owned);
         if given.as_deref().is_some_and(|id| !taken(id)) {
@@ -248,7 +272,9 @@ pub(super) fn assign_ids(
             text(other, member).is_some() && text(other, member) == text(plan, member)
         };
         let twin = match &given {
-            Some(id) => stored.iter().find(|other| text(other, "crossId") == Some(id)),
+            Some(id) => stored
+                .iter()
+                .find(|other| text(other, "crossId") == Some(id)),
             // The Kubernetes form knows plans by their key, which outlives a change of name.
             None => stored
                 .iter()
@@ -261,7 +287,9 @@ pub(super) fn assign_ids(
             .filter(|id| !used.contains(id))
             .unwrap_or_else(&mut *new_id);
         used.insert(id.clone());
-        let Value::Object(members) = plan else { continue };
+        let Value::Object(members) = plan else {
+            continue;
+        };
         if let Some(given) = given {
             notices.push(Notice {
                 code: "renamed-id",
@@ -320,7 +348,10 @@ mod tests {
         later["labels"] = json!(["y"]);
         later["plans"][0]["name"] = json!("renamed");
         later["plans"].as_array_mut().unwrap().remove(2);
-        later["plans"].as_array_mut().unwrap().push(json!({"id": "p6", "status": "published"}));
+        later["plans"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"id": "p6", "status": "published"}));
         let (restored, closed) = restored(&later, &old);
         assert_eq!(deployed_part(&restored), old);
         assert_eq!(closed, ["p6"]);
@@ -334,7 +365,11 @@ mod tests {
         use PlanStage::{Closed, Deprecated, Published, Staging};
         let check = |from: PlanStage, allowed: &[PlanStage]| {
             for next in [Staging, Published, Deprecated, Closed] {
-                assert_eq!(from.may_become(next), allowed.contains(&next), "{from:?} {next:?}");
+                assert_eq!(
+                    from.may_become(next),
+                    allowed.contains(&next),
+                    "{from:?} {next:?}"
+                );
             }
         };
         check(Staging, &[Published, Closed]);
@@ -369,7 +404,13 @@ mod tests {
         assert_eq!(first["plans"][0]["id"], "fresh");
         assert_eq!(first["plans"][0]["crossId"], "shared");
         let mut second = document;
-        assign_ids(&mut second, "a", Some(&first), &taken, &mut || unreachable!());
+        assign_ids(
+            &mut second,
+            "a",
+            Some(&first),
+            &taken,
+            &mut || unreachable!(),
+        );
         assert_eq!(first, second);
     }
 }

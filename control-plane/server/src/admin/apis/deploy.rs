@@ -41,7 +41,10 @@ impl Remarks {
     pub(super) fn parse(label: &str, message: &str) -> Result<Self, Fault> {
         crate::admin::bounded("label", label, 0, LABEL_CHARS_MAX)?;
         crate::admin::bounded("message", message, 0, MESSAGE_CHARS_MAX)?;
-        Ok(Self { label: label.to_owned(), message: message.to_owned() })
+        Ok(Self {
+            label: label.to_owned(),
+            message: message.to_owned(),
+        })
     }
 }
 
@@ -71,7 +74,12 @@ pub(super) fn deploy_draft(
     check_etag(&stored.value.name, stored.revision, if_match)?;
     let document = lookup::document(&stored.value)?;
     let mut decision = Decision::default();
-    decision.relies_on(ResourceKind::Api, environment, &stored.value.id, stored.revision);
+    decision.relies_on(
+        ResourceKind::Api,
+        environment,
+        &stored.value.id,
+        stored.revision,
+    );
     let number = stored.value.deployed_number + 1;
     let deploy = deployment(environment, &stored.value, &document, number, remarks)?
         .map_err(undeployable)?;
@@ -104,9 +112,21 @@ pub(super) fn roll_back(
     let relied = Some((&stored.value, stored.revision));
     draft::put(state, &mut decision, environment, &checked, relied)?;
     let next = stored.value.deployed_number + 1;
-    let deploy = deployment(environment, &checked.record, &checked.document, next, remarks)?
-        .map_err(undeployable)?;
-    decision.ops.push(Deploy { rollback_of: number, ..deploy }.into());
+    let deploy = deployment(
+        environment,
+        &checked.record,
+        &checked.document,
+        next,
+        remarks,
+    )?
+    .map_err(undeployable)?;
+    decision.ops.push(
+        Deploy {
+            rollback_of: number,
+            ..deploy
+        }
+        .into(),
+    );
     Ok(decision)
 }
 
@@ -125,13 +145,23 @@ pub(super) fn set_started(
     if stored.value.started == started && !(started && never_deployed) {
         return Ok(decision);
     }
-    decision.relies_on(ResourceKind::Api, environment, &stored.value.id, stored.revision);
+    decision.relies_on(
+        ResourceKind::Api,
+        environment,
+        &stored.value.id,
+        stored.revision,
+    );
     if stored.value.started != started {
-        decision.ops.push(state_change(environment, &stored.value.id, live, started)?.into());
+        decision
+            .ops
+            .push(state_change(environment, &stored.value.id, live, started)?.into());
     }
     if started && never_deployed {
         let document = lookup::document(&stored.value)?;
-        let record = ApiRecord { started, ..stored.value };
+        let record = ApiRecord {
+            started,
+            ..stored.value
+        };
         let deploy = deployment(environment, &record, &document, 1, &Remarks::default())?
             .map_err(undeployable)?;
         decision.ops.push(deploy.into());
@@ -210,7 +240,11 @@ fn reasons_against(api: &Api) -> Vec<Violation> {
         ApiKind::Native => Some("native"),
     };
     if let Some(kind) = kind {
-        reasons.push(Violation::new("type", kind, "proxy: no edge can run this type yet"));
+        reasons.push(Violation::new(
+            "type",
+            kind,
+            "proxy: no edge can run this type yet",
+        ));
     }
     reasons.extend(tidegate_policies::undeployable(api));
     reasons
@@ -218,10 +252,17 @@ fn reasons_against(api: &Api) -> Vec<Violation> {
 
 fn undeployable(violations: Vec<Violation>) -> Fault {
     let message = match violations.as_slice() {
-        [only] => format!("the API cannot be deployed: {}: expected {}", only.path, only.expected),
+        [only] => format!(
+            "the API cannot be deployed: {}: expected {}",
+            only.path, only.expected
+        ),
         many => format!("the API cannot be deployed for {} reasons", many.len()),
     };
-    Fault::Refused { key: "API_NOT_DEPLOYABLE", message, violations }
+    Fault::Refused {
+        key: "API_NOT_DEPLOYABLE",
+        message,
+        violations,
+    }
 }
 
 fn object_bytes(object: &ApiObject) -> Result<Bytes, Fault> {
@@ -239,9 +280,8 @@ fn refuse_open_subscriptions(
     if plans.is_empty() {
         return Ok(());
     }
-    let open = |record: &SubscriptionRecord| {
-        record.status().is_open() && plans.contains(&record.plan_id)
-    };
+    let open =
+        |record: &SubscriptionRecord| record.status().is_open() && plans.contains(&record.plan_id);
     let mut after = None;
     loop {
         let page = query::subscriptions_of_api(

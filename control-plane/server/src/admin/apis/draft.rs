@@ -35,7 +35,10 @@ pub(super) fn check(
 ) -> Result<Result<CheckedDraft, Vec<Violation>>, Fault> {
     let own = Api::from_canonical(&document).map(|api| listener_claims(&api));
     let own = own.unwrap_or_default();
-    let api_id = document.get("id").and_then(Value::as_str).unwrap_or_default();
+    let api_id = document
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let mut others = claims::rivals(state, environment, api_id, &own)?;
     others.extend(also.iter().cloned());
     let api = match validate_api(&document, &others) {
@@ -53,11 +56,25 @@ pub(super) fn check(
         document: to_bytes(&document)?,
         started,
         deployed_number: 0,
-        claims: claims.iter().map(claims::text).collect::<BTreeSet<_>>().into_iter().collect(),
-        plan_ids: api.plans.iter().map(|plan| plan.id.as_str().to_owned()).collect(),
+        claims: claims
+            .iter()
+            .map(claims::text)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+        plan_ids: api
+            .plans
+            .iter()
+            .map(|plan| plan.id.as_str().to_owned())
+            .collect(),
         tags: api.tags.iter().cloned().collect(),
     };
-    Ok(Ok(CheckedDraft { record, document, claims, notices }))
+    Ok(Ok(CheckedDraft {
+        record,
+        document,
+        claims,
+        notices,
+    }))
 }
 
 /// Adds the writing of a checked draft to a decision. `stored` is what the check relied on.
@@ -71,13 +88,22 @@ pub(super) fn put(
     let revision = stored.map_or(0, |(_, revision)| revision);
     decision.relies_on(ResourceKind::Api, environment, &draft.record.id, revision);
     let same_claims = stored.is_some_and(|(record, _)| record.claims == draft.record.claims);
-    let relied = decision.preconditions.iter().any(|p| p.kind == ResourceKind::Claims);
+    let relied = decision
+        .preconditions
+        .iter()
+        .any(|p| p.kind == ResourceKind::Claims);
     if !same_claims && !relied {
         let revision = query::claims_revision(state, environment)?;
         decision.relies_on(ResourceKind::Claims, environment, "", revision);
     }
     let record = draft.record.clone();
-    decision.ops.push(PutApi { environment: environment.to_owned(), record }.into());
+    decision.ops.push(
+        PutApi {
+            environment: environment.to_owned(),
+            record,
+        }
+        .into(),
+    );
     Ok(())
 }
 

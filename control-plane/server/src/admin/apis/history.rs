@@ -38,7 +38,9 @@ pub(super) fn list(
     let found = query::deployments(state, environment, &api.id, before, page.size)?;
     let last = found.items.last().filter(|_| found.next.is_some());
     Ok(ListDeploymentsResponse {
-        next_page_token: last.map(|d| page.token(&d.number.to_be_bytes())).unwrap_or_default(),
+        next_page_token: last
+            .map(|d| page.token(&d.number.to_be_bytes()))
+            .unwrap_or_default(),
         deployments: found
             .items
             .iter()
@@ -122,8 +124,8 @@ pub(super) fn export(
     let facts = ExportFacts {
         etag,
         started: Some(record.started),
-        in_sync: Some(api.deployment_state() == proto::DeploymentState::Deployed),
-        ..ExportFacts::default()
+        in_sync: (record.deployed_number > 0)
+            .then(|| api.deployment_state() == proto::DeploymentState::Deployed),
     };
     let content = document::export(&canonical, spelling, &facts);
     Ok(ExportApiResponse {
@@ -143,7 +145,13 @@ fn historic(state: &dyn StateReader, hash: &[u8]) -> Result<Value, Fault> {
 fn file_name(document: &Value, extension: &str) -> String {
     let part = |member: &str| {
         let text = text(document, member).unwrap_or("api").to_lowercase();
-        let plain = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '-' };
+        let plain = |c: char| {
+            if c.is_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        };
         text.chars().map(plain).collect::<String>()
     };
     format!("{}-{}.{extension}", part("name"), part("apiVersion"))

@@ -47,7 +47,11 @@ pub(crate) struct ApiService {
 
 impl ApiService {
     pub(crate) fn new(store: Store, edges: Arc<EdgeDirectory>, tasks: Tasks) -> Self {
-        Self { store, edges, tasks }
+        Self {
+            store,
+            edges,
+            tasks,
+        }
     }
 
     /// Reads the API that a write was about.
@@ -62,7 +66,9 @@ impl ApiService {
             let stored = lookup::api(state, &environment, &api)?;
             render::api(state, &environment, &stored)
         };
-        Ok(Response::new(self.store.read_after(call, committed, work).await?))
+        Ok(Response::new(
+            self.store.read_after(call, committed, work).await?,
+        ))
     }
 
     /// Reads the deployment that a write made.
@@ -79,7 +85,9 @@ impl ApiService {
             let record = lookup::deployment(state, &environment, &stored.value, number)?;
             Ok(render::deployment(&record, stored.value.deployed_number))
         };
-        Ok(Response::new(self.store.read_after(call, committed, work).await?))
+        Ok(Response::new(
+            self.store.read_after(call, committed, work).await?,
+        ))
     }
 
     async fn set_started(
@@ -119,7 +127,9 @@ impl ApiService {
             let found = found.ok_or_else(|| Fault::not_found("plan", &plan))?;
             Ok(render::plan(&stored.value.id, found))
         };
-        Ok(Response::new(self.store.read_after(&call, &committed, work).await?))
+        Ok(Response::new(
+            self.store.read_after(&call, &committed, work).await?,
+        ))
     }
 }
 
@@ -136,7 +146,9 @@ impl api_service_server::ApiService for ApiService {
         let (target, seed, dry_run) = (environment.clone(), intent.key.clone(), body.dry_run);
         // Documents may be large: parsing them leaves the threads that serve connections.
         let parsed = tokio::task::spawn_blocking(move || apply::parse(target, &body, seed));
-        let parsed = parsed.await.map_err(|error| Fault::Internal(error.to_string()))??;
+        let parsed = parsed
+            .await
+            .map_err(|error| Fault::Internal(error.to_string()))??;
         let decide = move |state: &dyn StateReader| apply::decide(state, &parsed);
         let (committed, applied) = if dry_run {
             let (_, applied) = self.store.read(&call, decide).await?;
@@ -177,7 +189,10 @@ impl api_service_server::ApiService for ApiService {
             let found = query::apis(state, &environment, page.after_id()?.as_deref(), page.size)?;
             let apis = found.items.iter().map(|api| {
                 // A list is for finding; the documents of 500 APIs would not fit one message.
-                Ok(Api { document: Default::default(), ..render::api(state, &environment, api)? })
+                Ok(Api {
+                    document: Default::default(),
+                    ..render::api(state, &environment, api)?
+                })
             });
             Ok(ListApisResponse {
                 apis: apis.collect::<Result<_, Fault>>()?,
@@ -193,7 +208,12 @@ impl api_service_server::ApiService for ApiService {
     ) -> Result<Response<DeleteApiResponse>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let intent = Intent::new(&call, "DeleteApi", &body.idempotency_key, &body.encode_to_vec())?;
+        let intent = Intent::new(
+            &call,
+            "DeleteApi",
+            &body.idempotency_key,
+            &body.encode_to_vec(),
+        )?;
         let environment = environment(&body.environment)?;
         let decide = move |state: &dyn StateReader| Ok((delete(state, &environment, &body)?, ()));
         self.store.write(&call, &intent, decide).await?;
@@ -217,15 +237,24 @@ impl api_service_server::ApiService for ApiService {
     ) -> Result<Response<Deployment>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let intent = Intent::new(&call, "DeployApi", &body.idempotency_key, &body.encode_to_vec())?;
+        let intent = Intent::new(
+            &call,
+            "DeployApi",
+            &body.idempotency_key,
+            &body.encode_to_vec(),
+        )?;
         let environment = environment(&body.environment)?;
         let remarks = Remarks::parse(&body.label, &body.message)?;
         let (target, api) = (environment.clone(), body.api.clone());
         let decide = move |state: &dyn StateReader| {
-            Ok((deploy::deploy_draft(state, &target, &api, &body.if_match, &remarks)?, body.api.clone()))
+            Ok((
+                deploy::deploy_draft(state, &target, &api, &body.if_match, &remarks)?,
+                body.api.clone(),
+            ))
         };
         let (committed, api) = self.store.write(&call, &intent, decide).await?;
-        self.answer_deployment(&call, &committed, environment, api).await
+        self.answer_deployment(&call, &committed, environment, api)
+            .await
     }
 
     async fn rollback_api(
@@ -242,26 +271,42 @@ impl api_service_server::ApiService for ApiService {
         // The rollback may bring an old name back, so the answer goes by id.
         let decide = move |state: &dyn StateReader| {
             let id = lookup::api(state, &target, &body.api)?.value.id;
-            Ok((deploy::roll_back(state, &target, &body.api, body.number, &remarks)?, id))
+            Ok((
+                deploy::roll_back(state, &target, &body.api, body.number, &remarks)?,
+                id,
+            ))
         };
         let (committed, id) = self.store.write(&call, &intent, decide).await?;
-        self.answer_deployment(&call, &committed, environment, id).await
+        self.answer_deployment(&call, &committed, environment, id)
+            .await
     }
 
     async fn start_api(&self, request: Request<StartApiRequest>) -> Result<Response<Api>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let intent = Intent::new(&call, "StartApi", &body.idempotency_key, &body.encode_to_vec())?;
+        let intent = Intent::new(
+            &call,
+            "StartApi",
+            &body.idempotency_key,
+            &body.encode_to_vec(),
+        )?;
         let environment = environment(&body.environment)?;
-        self.set_started(call, intent, environment, body.api, true).await
+        self.set_started(call, intent, environment, body.api, true)
+            .await
     }
 
     async fn stop_api(&self, request: Request<StopApiRequest>) -> Result<Response<Api>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let intent = Intent::new(&call, "StopApi", &body.idempotency_key, &body.encode_to_vec())?;
+        let intent = Intent::new(
+            &call,
+            "StopApi",
+            &body.idempotency_key,
+            &body.encode_to_vec(),
+        )?;
         let environment = environment(&body.environment)?;
-        self.set_started(call, intent, environment, body.api, false).await
+        self.set_started(call, intent, environment, body.api, false)
+            .await
     }
 
     async fn list_deployments(
@@ -302,24 +347,29 @@ impl api_service_server::ApiService for ApiService {
         call.deadline = call.deadline.or(WATCH_TIME);
         let (sender, receiver) = mpsc::channel(PROGRESS_QUEUE);
         let (store, edges) = (self.store.clone(), Arc::clone(&self.edges));
-        self.tasks
-            .spawn("watch_deployment", progress::follow(store, edges, call, target, sender));
+        self.tasks.spawn(
+            "watch_deployment",
+            progress::follow(store, edges, call, target, sender),
+        );
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn publish_plan(&self, request: Request<PlanRequest>) -> Result<Response<Plan>, Status> {
-        self.advance_plan(request, "PublishPlan", PlanStage::Published).await
+        self.advance_plan(request, "PublishPlan", PlanStage::Published)
+            .await
     }
 
     async fn deprecate_plan(
         &self,
         request: Request<PlanRequest>,
     ) -> Result<Response<Plan>, Status> {
-        self.advance_plan(request, "DeprecatePlan", PlanStage::Deprecated).await
+        self.advance_plan(request, "DeprecatePlan", PlanStage::Deprecated)
+            .await
     }
 
     async fn close_plan(&self, request: Request<PlanRequest>) -> Result<Response<Plan>, Status> {
-        self.advance_plan(request, "ClosePlan", PlanStage::Closed).await
+        self.advance_plan(request, "ClosePlan", PlanStage::Closed)
+            .await
     }
 }
 
@@ -364,11 +414,17 @@ fn delete(
     deploy::check_etag(&record.name, stored.revision, &request.if_match)?;
     if !request.close_plans {
         if record.started && record.deployed_number > 0 {
-            return Err(Fault::refused("API_STARTED", "stop the API first, or close its plans"));
+            return Err(Fault::refused(
+                "API_STARTED",
+                "stop the API first, or close its plans",
+            ));
         }
         let document = lookup::document(record)?;
         let plans = document.get("plans").and_then(serde_json::Value::as_array);
-        let live = plans.into_iter().flatten().filter(|plan| PlanStage::of(plan).is_live());
+        let live = plans
+            .into_iter()
+            .flatten()
+            .filter(|plan| PlanStage::of(plan).is_live());
         let names: Vec<&str> = live.filter_map(|plan| text(plan, "name")).collect();
         if !names.is_empty() {
             return Err(Fault::refused(
@@ -379,7 +435,10 @@ fn delete(
     }
     let mut decision = Decision::default();
     decision.relies_on(ResourceKind::Api, environment, &record.id, stored.revision);
-    let op = DeleteApi { environment: environment.to_owned(), id: record.id.clone() };
+    let op = DeleteApi {
+        environment: environment.to_owned(),
+        id: record.id.clone(),
+    };
     decision.ops.push(op.into());
     Ok(decision)
 }

@@ -63,8 +63,7 @@ fn close_subscriptions(
     let mut after = None;
     let mut closed = 0;
     loop {
-        let page =
-            query::subscriptions_of_api(state, environment, api_id, after.as_deref(), PAGE)?;
+        let page = query::subscriptions_of_api(state, environment, api_id, after.as_deref(), PAGE)?;
         for found in page.items {
             if found.value.plan_id != plan || !found.value.status().is_open() {
                 continue;
@@ -88,7 +87,14 @@ fn close_subscriptions(
             let mut record = found.value;
             record.set_status(SubscriptionStatus::Closed);
             let environment = environment.to_owned();
-            decision.ops.push(PutSubscription { environment, record, object: None }.into());
+            decision.ops.push(
+                PutSubscription {
+                    environment,
+                    record,
+                    object: None,
+                }
+                .into(),
+            );
         }
         match page.next {
             Some(next) => after = Some(next),

@@ -39,12 +39,17 @@ pub(super) fn target(
     let stored = lookup::api(state, environment, api)?;
     let record = lookup::deployment(state, environment, &stored.value, number)?;
     let live = query::live(state, environment, "api", &stored.value.id)?;
-    let LiveRecord { tags, plan_tags, .. } = live.map(|live| live.value).unwrap_or_default();
+    let LiveRecord {
+        tags, plan_tags, ..
+    } = live.map(|live| live.value).unwrap_or_default();
     Ok(Target {
         environment: environment.to_owned(),
         record,
         tags: tags.into_iter().collect(),
-        plan_tags: plan_tags.into_iter().map(|set| set.tags.into_iter().collect()).collect(),
+        plan_tags: plan_tags
+            .into_iter()
+            .map(|set| set.tags.into_iter().collect())
+            .collect(),
     })
 }
 
@@ -99,11 +104,20 @@ async fn look(
 ) -> Result<DeploymentProgress, Fault> {
     let list = timeout_at(call.deadline.at(), edges.list());
     let list = list.await.map_err(|_elapsed| Fault::Deadline)?;
-    let Target { environment, record, .. } = target.clone();
+    let Target {
+        environment,
+        record,
+        ..
+    } = target.clone();
     let number = record.number;
     let recorded = store
         .read_local(call, move |state| {
-            Ok(query::deployment(state, &environment, &record.api_id, number)?)
+            Ok(query::deployment(
+                state,
+                &environment,
+                &record.api_id,
+                number,
+            )?)
         })
         .await?;
     let recorded = recorded.map(|record| record.refusals).unwrap_or_default();
@@ -130,7 +144,10 @@ fn progress<'a>(
         steps.push(step);
     }
     steps.sort_by(|a, b| a.edge_id.cmp(&b.edge_id));
-    DeploymentProgress { edges: steps, settled }
+    DeploymentProgress {
+        edges: steps,
+        settled,
+    }
 }
 
 fn step(target: &Target, edge: &PeerEdge, refusals: &[EdgeRefusal]) -> EdgeProgress {
@@ -147,7 +164,10 @@ fn step(target: &Target, edge: &PeerEdge, refusals: &[EdgeRefusal]) -> EdgeProgr
             message: nack.message.clone(),
             time_ms: edge.last_seen_ms,
         }),
-        None => refusals.iter().find(|refusal| refusal.edge_id == edge.edge_id).cloned(),
+        None => refusals
+            .iter()
+            .find(|refusal| refusal.edge_id == edge.edge_id)
+            .cloned(),
     };
     let phase = if refusal.is_some() {
         Phase::Refused
@@ -156,7 +176,11 @@ fn step(target: &Target, edge: &PeerEdge, refusals: &[EdgeRefusal]) -> EdgeProgr
     } else {
         Phase::Pending
     };
-    EdgeProgress { edge_id: edge.edge_id.clone(), phase: phase.into(), refusal }
+    EdgeProgress {
+        edge_id: edge.edge_id.clone(),
+        phase: phase.into(),
+        refusal,
+    }
 }
 
 #[cfg(test)]
@@ -200,8 +224,15 @@ mod tests {
         check(&[], &[], true);
         check(&[edge("1", "us", 0)], &[], true);
         check(&[edge("1", "eu", 9)], &[Phase::Pending], false);
-        check(&[edge("1", "eu", 10), edge("2", "eu", 12)], &[Phase::Active, Phase::Active], true);
-        let away = PeerEdge { connected: false, ..edge("1", "eu", 3) };
+        check(
+            &[edge("1", "eu", 10), edge("2", "eu", 12)],
+            &[Phase::Active, Phase::Active],
+            true,
+        );
+        let away = PeerEdge {
+            connected: false,
+            ..edge("1", "eu", 3)
+        };
         check(&[away], &[Phase::Pending], true);
         let nack = |hash: u8| PeerNack {
             kind: "api".to_owned(),
@@ -209,9 +240,15 @@ mod tests {
             object_hash: vec![hash; 32].into(),
             ..PeerNack::default()
         };
-        let refused = PeerEdge { nacks: vec![nack(1)], ..edge("1", "eu", 10) };
+        let refused = PeerEdge {
+            nacks: vec![nack(1)],
+            ..edge("1", "eu", 10)
+        };
         check(&[refused], &[Phase::Refused], true);
-        let older = PeerEdge { nacks: vec![nack(2)], ..edge("1", "eu", 10) };
+        let older = PeerEdge {
+            nacks: vec![nack(2)],
+            ..edge("1", "eu", 10)
+        };
         check(&[older], &[Phase::Active], true);
     }
 }

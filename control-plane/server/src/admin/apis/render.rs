@@ -19,9 +19,16 @@ pub(super) fn api(
     let document = lookup::document(record)?;
     let live = lookup::live_object(state, environment, &record.id)?;
     let in_sync = live.is_some_and(|live| !out_of_sync(&live.definition, &document));
-    let deployment_state =
-        if in_sync { DeploymentState::Deployed } else { DeploymentState::NeedRedeploy };
-    let run_state = if record.started { ApiState::Started } else { ApiState::Stopped };
+    let deployment_state = if in_sync {
+        DeploymentState::Deployed
+    } else {
+        DeploymentState::NeedRedeploy
+    };
+    let run_state = if record.started {
+        ApiState::Started
+    } else {
+        ApiState::Stopped
+    };
     Ok(Api {
         id: record.id.clone(),
         name: record.name.clone(),
@@ -42,15 +49,24 @@ pub(super) fn api(
 
 fn plans(api_id: &str, document: &Value) -> Vec<Plan> {
     let plans = document.get("plans").and_then(Value::as_array);
-    plans.into_iter().flatten().map(|value| plan(api_id, value)).collect()
+    plans
+        .into_iter()
+        .flatten()
+        .map(|value| plan(api_id, value))
+        .collect()
 }
 
 pub(super) fn plan(api_id: &str, plan: &Value) -> Plan {
-    let security = plan.get("security").and_then(|security| text(security, "type"));
+    let security = plan
+        .get("security")
+        .and_then(|security| text(security, "type"));
     Plan {
         id: plan_id(plan).unwrap_or_default().to_owned(),
         name: text(plan, "name").unwrap_or_default().to_owned(),
-        security: security.unwrap_or_default().to_ascii_lowercase().replace('_', "-"),
+        security: security
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .replace('_', "-"),
         status: PlanStage::of(plan).as_str().to_owned(),
         api_id: api_id.to_owned(),
     }

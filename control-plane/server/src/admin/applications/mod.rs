@@ -70,7 +70,13 @@ impl application_service_server::ApplicationService for ApplicationService {
             if query::application(state, &target, &record.id)?.is_none() {
                 let (environment, record) = (target.clone(), record.clone());
                 decision.relies_on(ResourceKind::Application, &target, &record.id, 0);
-                decision.ops.push(PutApplication { environment, record }.into());
+                decision.ops.push(
+                    PutApplication {
+                        environment,
+                        record,
+                    }
+                    .into(),
+                );
             }
             Ok((decision, ()))
         };
@@ -78,7 +84,9 @@ impl application_service_server::ApplicationService for ApplicationService {
         let work = move |state: &dyn StateReader| {
             Ok(render(&lookup::application(state, &environment, &id)?))
         };
-        Ok(Response::new(self.store.read_after(&call, &committed, work).await?))
+        Ok(Response::new(
+            self.store.read_after(&call, &committed, work).await?,
+        ))
     }
 
     async fn get_application(
@@ -89,7 +97,11 @@ impl application_service_server::ApplicationService for ApplicationService {
         let body = request.into_inner();
         let environment = environment(&body.environment)?;
         let work = move |state: &dyn StateReader| {
-            Ok(render(&lookup::application(state, &environment, &body.application)?))
+            Ok(render(&lookup::application(
+                state,
+                &environment,
+                &body.application,
+            )?))
         };
         Ok(Response::new(self.store.read(&call, work).await?))
     }
@@ -101,7 +113,11 @@ impl application_service_server::ApplicationService for ApplicationService {
         let call = Call::of(&request)?;
         let body = request.into_inner();
         let environment = environment(&body.environment)?;
-        let page = Page::parse(body.page_size, &body.page_token, &["applications", &environment])?;
+        let page = Page::parse(
+            body.page_size,
+            &body.page_token,
+            &["applications", &environment],
+        )?;
         let work = move |state: &dyn StateReader| {
             let after = page.after_id()?;
             let found = query::applications(state, &environment, after.as_deref(), page.size)?;
@@ -126,9 +142,16 @@ impl application_service_server::ApplicationService for ApplicationService {
             let stored = lookup::application(state, &environment, &body.application)?;
             let id = stored.value.id;
             let mut decision = Decision::default();
-            decision.relies_on(ResourceKind::Application, &environment, &id, stored.revision);
+            decision.relies_on(
+                ResourceKind::Application,
+                &environment,
+                &id,
+                stored.revision,
+            );
             let environment = environment.clone();
-            decision.ops.push(DeleteApplication { environment, id }.into());
+            decision
+                .ops
+                .push(DeleteApplication { environment, id }.into());
             Ok((decision, ()))
         };
         self.store.write(&call, &intent, decide).await?;
@@ -178,9 +201,14 @@ pub(super) fn apply(
     if outcome != Outcome::Unchanged {
         let revision = stored.as_ref().map_or(0, |stored| stored.revision);
         decision.relies_on(ResourceKind::Application, environment, &id, revision);
-        let put = PutApplication { environment: environment.to_owned(), record: record.clone() };
+        let put = PutApplication {
+            environment: environment.to_owned(),
+            record: record.clone(),
+        };
         decision.ops.push(put.into());
-        let client_id = stored.as_ref().map(|stored| stored.value.client_id.as_str());
+        let client_id = stored
+            .as_ref()
+            .map(|stored| stored.value.client_id.as_str());
         if client_id.is_some_and(|client_id| client_id != record.client_id) {
             follow_application(state, decision, environment, &record)?;
         }

@@ -44,7 +44,12 @@ impl cluster_service_server::ClusterService for ClusterService {
                 id: member.id,
                 raft_address: member.raft_address.clone(),
                 grpc_address: member.grpc_address.clone(),
-                role: if voters.contains(&member.id) { "voter" } else { "learner" }.to_owned(),
+                role: if voters.contains(&member.id) {
+                    "voter"
+                } else {
+                    "learner"
+                }
+                .to_owned(),
                 leader: status.leader_id == Some(member.id),
                 matched_index: status.matched.get(&member.id).copied().unwrap_or_default(),
             })

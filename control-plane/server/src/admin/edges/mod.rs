@@ -55,7 +55,11 @@ impl edge_service_server::EdgeService for EdgeService {
     async fn get_edge(&self, request: Request<GetEdgeRequest>) -> Result<Response<Edge>, Status> {
         let call = Call::of(&request)?;
         let id = request.into_inner().id;
-        let found = self.list(&call).await?.into_iter().find(|(_, edge)| edge.edge_id == id);
+        let found = self
+            .list(&call)
+            .await?
+            .into_iter()
+            .find(|(_, edge)| edge.edge_id == id);
         let found = found.ok_or_else(|| Fault::not_found("edge", &id))?;
         Ok(Response::new(render(found)))
     }
@@ -70,20 +74,22 @@ impl edge_service_server::EdgeService for EdgeService {
         let target = environment.clone();
         let work = move |state: &dyn StateReader| count(state, &target);
         let mut uses = self.store.read(&call, work).await?;
-        for (_, edge) in edges.iter().filter(|(_, edge)| edge.environment == environment) {
+        for (_, edge) in edges
+            .iter()
+            .filter(|(_, edge)| edge.environment == environment)
+        {
             for tag in &edge.tags {
                 let tag = tag.trim_start_matches('!');
                 entry(&mut uses, tag).edges += 1;
             }
         }
-        Ok(Response::new(ListTagsResponse { tags: uses.into_values().collect() }))
+        Ok(Response::new(ListTagsResponse {
+            tags: uses.into_values().collect(),
+        }))
     }
 }
 
-fn count(
-    state: &dyn StateReader,
-    environment: &str,
-) -> Result<BTreeMap<String, TagUse>, Fault> {
+fn count(state: &dyn StateReader, environment: &str) -> Result<BTreeMap<String, TagUse>, Fault> {
     let mut uses = BTreeMap::new();
     let mut after = None;
     loop {
@@ -105,12 +111,18 @@ fn count(
 }
 
 fn entry<'a>(uses: &'a mut BTreeMap<String, TagUse>, tag: &str) -> &'a mut TagUse {
-    uses.entry(tag.to_owned())
-        .or_insert_with(|| TagUse { tag: tag.to_owned(), ..TagUse::default() })
+    uses.entry(tag.to_owned()).or_insert_with(|| TagUse {
+        tag: tag.to_owned(),
+        ..TagUse::default()
+    })
 }
 
 fn plan_tags(document: &Value) -> impl Iterator<Item = &str> {
-    let plans = document.get("plans").and_then(Value::as_array).into_iter().flatten();
+    let plans = document
+        .get("plans")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     plans
         .filter_map(|plan| plan.get("tags").and_then(Value::as_array))
         .flatten()

@@ -8,8 +8,8 @@ use tidegate_model::{
     ApiId, ApplicationId, IdError, KeyObject, PlanId, SubscriptionId, SubscriptionObject,
 };
 use tidegate_state::{
-    ApplicationRecord, Resource, ResourceKind, StateReader, SubscriptionRecord,
-    SubscriptionStatus, op::PutSubscription, query,
+    ApplicationRecord, Resource, ResourceKind, StateReader, SubscriptionRecord, SubscriptionStatus,
+    op::PutSubscription, query,
 };
 
 use super::keys;
@@ -57,7 +57,9 @@ pub(super) fn create(
     if query::subscription(state, environment, &id)?.is_some() {
         return Ok(decision);
     }
-    let pepper = lookup::environment(state, environment)?.value.api_key_pepper;
+    let pepper = lookup::environment(state, environment)?
+        .value
+        .api_key_pepper;
     let api = lookup::api(state, environment, &wish.api)?;
     let application = lookup::application(state, environment, &wish.application)?;
     let mut document = lookup::document(&api.value)?;
@@ -67,8 +69,11 @@ pub(super) fn create(
     let plan_id = plan_id(plan).unwrap_or_default().to_owned();
     refuse_second(state, environment, &application.value, &plan_id)?;
     let manual = text(plan, "validation").is_some_and(|v| v.eq_ignore_ascii_case("manual"));
-    let status =
-        if manual { SubscriptionStatus::Pending } else { SubscriptionStatus::Accepted };
+    let status = if manual {
+        SubscriptionStatus::Pending
+    } else {
+        SubscriptionStatus::Accepted
+    };
     let with_key = security == "api-key";
     if wish.custom_key && (!with_key || manual) {
         let expected = "no key: the plan has no keys, or one is made when it is accepted";
@@ -96,7 +101,12 @@ pub(super) fn create(
     decision.relies_on(ResourceKind::Api, environment, &api.value.id, api.revision);
     // Two calls that both see no open subscription must not both succeed.
     let application_id = &application.value.id;
-    decision.relies_on(ResourceKind::Application, environment, application_id, application.revision);
+    decision.relies_on(
+        ResourceKind::Application,
+        environment,
+        application_id,
+        application.revision,
+    );
     put(&mut decision, environment, record, &application.value)?;
     // Moves the revision the line above relies on.
     decision.ops.push(
@@ -114,10 +124,18 @@ fn subscribable(plan: &Value, application: &ApplicationRecord) -> Result<String,
     let name = text(plan, "name").unwrap_or_default();
     if PlanStage::of(plan) != PlanStage::Published {
         let stage = PlanStage::of(plan).as_str();
-        return Err(Fault::refused("PLAN_STATE", format!("plan {name:?} is {stage}")));
+        return Err(Fault::refused(
+            "PLAN_STATE",
+            format!("plan {name:?} is {stage}"),
+        ));
     }
-    let security = plan.get("security").and_then(|security| text(security, "type"));
-    let security = security.unwrap_or_default().to_ascii_lowercase().replace('_', "-");
+    let security = plan
+        .get("security")
+        .and_then(|security| text(security, "type"));
+    let security = security
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .replace('_', "-");
     match security.as_str() {
         "" | "key-less" | "keyless" => Err(Fault::refused(
             "PLAN_NOT_SUBSCRIBABLE",
@@ -233,7 +251,9 @@ pub(super) fn step(
     change(state, environment, stored, |record| {
         record.set_status(step.target());
         if step == Step::Accept && has_keys(state, environment, record)? {
-            let pepper = lookup::environment(state, environment)?.value.api_key_pepper;
+            let pepper = lookup::environment(state, environment)?
+                .value
+                .api_key_pepper;
             record.keys.push(keys::record(&pepper, key, seed, now_ms()));
         }
         Ok(())
@@ -270,7 +290,9 @@ pub(super) fn renew_key(
     seed: &str,
 ) -> Result<Decision, Fault> {
     let stored = lookup::subscription(state, environment, id)?;
-    let pepper = lookup::environment(state, environment)?.value.api_key_pepper;
+    let pepper = lookup::environment(state, environment)?
+        .value
+        .api_key_pepper;
     let fresh = keys::record(&pepper, key, seed, now_ms());
     if stored.value.keys.iter().any(|key| key.id == fresh.id) {
         return Ok(Decision::default());
@@ -280,7 +302,10 @@ pub(super) fn renew_key(
         return Err(Fault::refused("SUBSCRIPTION_STATE", message));
     }
     if !has_keys(state, environment, &stored.value)? {
-        return Err(Fault::refused("PLAN_WITHOUT_KEYS", "the plan has no API keys"));
+        return Err(Fault::refused(
+            "PLAN_WITHOUT_KEYS",
+            "the plan has no API keys",
+        ));
     }
     change(state, environment, stored, |record| {
         keys::renew(&mut record.keys, fresh, now_ms());
@@ -332,10 +357,17 @@ fn find_key(
     if let Some(found) = query::subscription_by_key_id(state, environment, key)? {
         return Ok((found, key.to_owned()));
     }
-    let pepper = lookup::environment(state, environment)?.value.api_key_pepper;
+    let pepper = lookup::environment(state, environment)?
+        .value
+        .api_key_pepper;
     let hash = keys::hash(&pepper, key);
     let found = query::subscription_by_key_hash(state, environment, &hash)?.ok_or_else(unknown)?;
-    let id = found.value.keys.iter().find(|key| key.hash == hash).map(|key| key.id.clone());
+    let id = found
+        .value
+        .keys
+        .iter()
+        .find(|key| key.hash == hash)
+        .map(|key| key.id.clone());
     Ok((found, id.ok_or_else(unknown)?))
 }
 
@@ -353,7 +385,12 @@ fn change(
         return Ok(decision);
     }
     let application = lookup::application(state, environment, &record.application_id)?;
-    decision.relies_on(ResourceKind::Subscription, environment, &record.id, stored.revision);
+    decision.relies_on(
+        ResourceKind::Subscription,
+        environment,
+        &record.id,
+        stored.revision,
+    );
     let (id, revision) = (&application.value.id, application.revision);
     decision.relies_on(ResourceKind::Application, environment, id, revision);
     put(&mut decision, environment, record, &application.value)?;
@@ -392,15 +429,19 @@ fn put(
         | SubscriptionStatus::Unspecified => None,
     };
     let environment = environment.to_owned();
-    decision.ops.push(PutSubscription { environment, record, object }.into());
+    decision.ops.push(
+        PutSubscription {
+            environment,
+            record,
+            object,
+        }
+        .into(),
+    );
     Ok(())
 }
 
 /// The bytes edges get of an accepted subscription: no revoked keys, hashes only.
-fn object(
-    record: &SubscriptionRecord,
-    application: &ApplicationRecord,
-) -> Result<Bytes, Fault> {
+fn object(record: &SubscriptionRecord, application: &ApplicationRecord) -> Result<Bytes, Fault> {
     let stored_id = |error: IdError| Fault::Internal(format!("stored id: {error}"));
     let keys = record.keys.iter().filter(|key| key.revoked_ms.is_none());
     let object = SubscriptionObject {
@@ -435,7 +476,9 @@ fn has_keys(
     let mut document = lookup::document(&api.value)?;
     let plan = find_plan(&mut document, &record.plan_id);
     let security = plan.as_deref().and_then(|plan| plan.get("security"));
-    let security = security.and_then(|security| text(security, "type")).unwrap_or_default();
+    let security = security
+        .and_then(|security| text(security, "type"))
+        .unwrap_or_default();
     Ok(security.to_ascii_lowercase().replace('_', "-") == "api-key")
 }
 

@@ -25,7 +25,10 @@ pub(super) fn check_custom(key: &str) -> Result<(), Fault> {
 /// 64 hexadecimal digits of HMAC-SHA256(pepper, key).
 pub(super) fn hash(pepper: &[u8], key: &str) -> String {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, pepper), key.as_bytes());
-    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    tag.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The record of `key`; `seed` is the scoped idempotency key of the call that makes it.
@@ -50,7 +53,10 @@ fn is_alive(key: &KeyRecord, now_ms: u64) -> bool {
 pub(super) fn renew(keys: &mut Vec<KeyRecord>, fresh: KeyRecord, now_ms: u64) {
     let end_ms = now_ms.saturating_add(GRACE_MS);
     for key in keys.iter_mut().filter(|key| key.revoked_ms.is_none()) {
-        key.expires_ms = Some(key.expires_ms.map_or(end_ms, |expires_ms| expires_ms.min(end_ms)));
+        key.expires_ms = Some(
+            key.expires_ms
+                .map_or(end_ms, |expires_ms| expires_ms.min(end_ms)),
+        );
     }
     keys.push(fresh);
     while keys.len() > KEPT_MAX {
@@ -78,7 +84,14 @@ mod tests {
         for key in ["12345678", "abc-DEF_123~!", &"x".repeat(64)] {
             assert!(check_custom(key).is_ok(), "{key}");
         }
-        for key in ["", "1234567", "with blank", "ümläut12", &"x".repeat(65), "tab\tabcdef"] {
+        for key in [
+            "",
+            "1234567",
+            "with blank",
+            "ümläut12",
+            &"x".repeat(65),
+            "tab\tabcdef",
+        ] {
             assert!(check_custom(key).is_err(), "{key}");
         }
     }

@@ -48,8 +48,7 @@ impl SubscriptionService {
         environment: String,
         id: String,
     ) -> Result<Resource<SubscriptionRecord>, Fault> {
-        let work =
-            move |state: &dyn StateReader| lookup::subscription(state, &environment, &id);
+        let work = move |state: &dyn StateReader| lookup::subscription(state, &environment, &id);
         self.store.read_after(call, committed, work).await
     }
 
@@ -71,8 +70,11 @@ impl SubscriptionService {
         let stored = self.answer(call, committed, environment, id).await?;
         let key_id = mint::resource_id("api-key", &intent.key);
         let hash = keys::hash(&pepper, &key);
-        let found =
-            stored.value.keys.iter().find(|found| found.id == key_id && found.hash == hash);
+        let found = stored
+            .value
+            .keys
+            .iter()
+            .find(|found| found.id == key_id && found.hash == hash);
         Ok(Response::new(CreateSubscriptionResponse {
             api_key: found.map(|_| key).unwrap_or_default(),
             key: found.map(|found| render_key(&stored.value.id, found)),
@@ -112,9 +114,10 @@ impl SubscriptionService {
             let (decision, subscription, key_id) = decide::end_key(state, &target, &key, end)?;
             Ok((decision, (subscription, key_id)))
         };
-        let (committed, (subscription, key_id)) =
-            self.store.write(&call, &intent, decide).await?;
-        let stored = self.answer(&call, &committed, environment, subscription).await?;
+        let (committed, (subscription, key_id)) = self.store.write(&call, &intent, decide).await?;
+        let stored = self
+            .answer(&call, &committed, environment, subscription)
+            .await?;
         let found = stored.value.keys.iter().find(|key| key.id == key_id);
         let found = found.ok_or_else(|| Fault::not_found("API key", &key_id))?;
         Ok(Response::new(render_key(&stored.value.id, found)))
@@ -141,8 +144,7 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         check_metadata(&metadata)?;
         // A hash map encodes in any order, so the digest takes the pairs sorted.
         let content = [body.encode_to_vec(), format!("{metadata:?}").into_bytes()].concat();
-        let intent =
-            Intent::new(&call, "CreateSubscription", &body.idempotency_key, &content)?;
+        let intent = Intent::new(&call, "CreateSubscription", &body.idempotency_key, &content)?;
         let environment = environment(&body.environment)?;
         let key = self.new_key(&body.api_key, &intent)?;
         let wish = Wish {
@@ -161,7 +163,8 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
             move |state: &dyn StateReader| Ok((decide::create(state, &target, &wish)?, ()));
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
         let id = decide::created_id(&intent.key);
-        self.answer_key(&call, &committed, environment, id, (key, &intent)).await
+        self.answer_key(&call, &committed, environment, id, (key, &intent))
+            .await
     }
 
     async fn get_subscription(
@@ -172,7 +175,11 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         let body = request.into_inner();
         let environment = environment(&body.environment)?;
         let work = move |state: &dyn StateReader| {
-            Ok(render(&lookup::subscription(state, &environment, &body.id)?))
+            Ok(render(&lookup::subscription(
+                state,
+                &environment,
+                &body.id,
+            )?))
         };
         Ok(Response::new(self.store.read(&call, work).await?))
     }
@@ -204,10 +211,14 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         let (target, id) = (environment.clone(), body.id.clone());
         let (made, seed) = (key.clone(), intent.key.clone());
         let decide = move |state: &dyn StateReader| {
-            Ok((decide::step(state, &target, &id, Step::Accept, &made, &seed)?, ()))
+            Ok((
+                decide::step(state, &target, &id, Step::Accept, &made, &seed)?,
+                (),
+            ))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
-        self.answer_key(&call, &committed, environment, body.id, (key, &intent)).await
+        self.answer_key(&call, &committed, environment, body.id, (key, &intent))
+            .await
     }
 
     async fn reject_subscription(
@@ -250,7 +261,10 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         let (target, id) = (environment.clone(), body.id.clone());
         let decide = move |state: &dyn StateReader| {
             let (starting_ms, ending_ms) = (body.starting_ms, body.ending_ms);
-            Ok((decide::set_period(state, &target, &body.id, starting_ms, ending_ms)?, ()))
+            Ok((
+                decide::set_period(state, &target, &body.id, starting_ms, ending_ms)?,
+                (),
+            ))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
         let stored = self.answer(&call, &committed, environment, id).await?;
@@ -266,7 +280,11 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         let environment = environment(&body.environment)?;
         let work = move |state: &dyn StateReader| {
             let stored = lookup::subscription(state, &environment, &body.subscription)?.value;
-            let keys = stored.keys.iter().map(|key| render_key(&stored.id, key)).collect();
+            let keys = stored
+                .keys
+                .iter()
+                .map(|key| render_key(&stored.id, key))
+                .collect();
             Ok(ListKeysResponse { keys })
         };
         Ok(Response::new(self.store.read(&call, work).await?))
@@ -288,7 +306,14 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
             Ok((decide::renew_key(state, &target, &id, &made, &seed)?, ()))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
-        self.answer_key(&call, &committed, environment, body.subscription, (key, &intent)).await
+        self.answer_key(
+            &call,
+            &committed,
+            environment,
+            body.subscription,
+            (key, &intent),
+        )
+        .await
     }
 
     async fn revoke_key(
@@ -297,9 +322,15 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
     ) -> Result<Response<ApiKey>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let intent = Intent::new(&call, "RevokeKey", &body.idempotency_key, &body.encode_to_vec())?;
+        let intent = Intent::new(
+            &call,
+            "RevokeKey",
+            &body.idempotency_key,
+            &body.encode_to_vec(),
+        )?;
         let environment = environment(&body.environment)?;
-        self.end_key(call, intent, environment, body.key, End::Revoked).await
+        self.end_key(call, intent, environment, body.key, End::Revoked)
+            .await
     }
 
     async fn expire_key(
@@ -308,12 +339,24 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
     ) -> Result<Response<ApiKey>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let intent = Intent::new(&call, "ExpireKey", &body.idempotency_key, &body.encode_to_vec())?;
+        let intent = Intent::new(
+            &call,
+            "ExpireKey",
+            &body.idempotency_key,
+            &body.encode_to_vec(),
+        )?;
         let environment = environment(&body.environment)?;
         if body.expires_ms == 0 {
             return Err(Fault::field("expires_ms", "a time in milliseconds since 1970").into());
         }
-        self.end_key(call, intent, environment, body.key, End::At(body.expires_ms)).await
+        self.end_key(
+            call,
+            intent,
+            environment,
+            body.key,
+            End::At(body.expires_ms),
+        )
+        .await
     }
 }
 
@@ -337,9 +380,7 @@ fn list_subscriptions(
         (Some(id), _) => {
             query::subscriptions_of_application(state, environment, id, after, page.size)?
         }
-        (None, Some(id)) => {
-            query::subscriptions_of_api(state, environment, id, after, page.size)?
-        }
+        (None, Some(id)) => query::subscriptions_of_api(state, environment, id, after, page.size)?,
         (None, None) => query::subscriptions(state, environment, after, page.size)?,
     };
     // With both filters a page may hold fewer entries than asked for; its token still goes on.
@@ -354,7 +395,10 @@ fn list_subscriptions(
 
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), Fault> {
     if metadata.len() > METADATA_MAX {
-        return Err(Fault::field("metadata", &format!("at most {METADATA_MAX} pairs")));
+        return Err(Fault::field(
+            "metadata",
+            &format!("at most {METADATA_MAX} pairs"),
+        ));
     }
     for (key, value) in metadata {
         bounded("metadata", key, 1, METADATA_CHARS_MAX)?;

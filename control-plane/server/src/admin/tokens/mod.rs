@@ -64,7 +64,10 @@ impl token_service_server::TokenService for TokenService {
         let content = body.encode_to_vec();
         let intent = Intent::new(&call, "CreateToken", &body.idempotency_key, &content)?;
         let role = check(&body)?;
-        let secret = self.mint.secret("token", &intent.key).map_err(Fault::from)?;
+        let secret = self
+            .mint
+            .secret("token", &intent.key)
+            .map_err(Fault::from)?;
         let token = Token::minted(&secret);
         let ttl_ms = body.ttl_seconds.saturating_mul(1000);
         let record = TokenRecord {
@@ -82,17 +85,27 @@ impl token_service_server::TokenService for TokenService {
             // Id and secret follow from the idempotency key: it exists only if this call was done.
             if query::token(state, &record.id)?.is_none() {
                 decision.relies_on(ResourceKind::Token, "", &record.id, 0);
-                decision.ops.push(PutToken { record: record.clone() }.into());
+                decision.ops.push(
+                    PutToken {
+                        record: record.clone(),
+                    }
+                    .into(),
+                );
             }
             Ok((decision, ()))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
         let work = move |state: &dyn StateReader| {
             let stored = query::token(state, &id)?;
-            stored.map(|stored| render(&stored)).ok_or_else(|| Fault::not_found("token", &id))
+            stored
+                .map(|stored| render(&stored))
+                .ok_or_else(|| Fault::not_found("token", &id))
         };
         let rendered = self.store.read_after(&call, &committed, work).await?;
-        Ok(Response::new(CreateTokenResponse { token: Some(rendered), secret: token.reveal() }))
+        Ok(Response::new(CreateTokenResponse {
+            token: Some(rendered),
+            secret: token.reveal(),
+        }))
     }
 
     async fn list_tokens(
@@ -102,7 +115,9 @@ impl token_service_server::TokenService for TokenService {
         let call = Call::of(&request)?;
         let work = |state: &dyn StateReader| {
             let found = query::tokens(state, None, LIST_MAX)?;
-            Ok(ListTokensResponse { tokens: found.items.iter().map(render).collect() })
+            Ok(ListTokensResponse {
+                tokens: found.items.iter().map(render).collect(),
+            })
         };
         Ok(Response::new(self.store.read(&call, work).await?))
     }
@@ -118,7 +133,11 @@ impl token_service_server::TokenService for TokenService {
         let decide = move |state: &dyn StateReader| {
             let id = body.id.clone();
             let known = !id.is_empty() && !id.chars().any(char::is_control);
-            let stored = if known { query::token(state, &id)? } else { None };
+            let stored = if known {
+                query::token(state, &id)?
+            } else {
+                None
+            };
             let stored = stored.ok_or_else(|| Fault::not_found("token", &id))?;
             refuse_last_admin(state, &stored.value)?;
             let mut decision = Decision::default();
@@ -142,10 +161,16 @@ fn check(request: &CreateTokenRequest) -> Result<Role, Fault> {
         }
     };
     if request.ttl_seconds > TTL_SECONDS_MAX {
-        return Err(Fault::field("ttl_seconds", "at most ten years, or 0 for no expiry"));
+        return Err(Fault::field(
+            "ttl_seconds",
+            "at most ten years, or 0 for no expiry",
+        ));
     }
     if role != Role::Edge && !request.tags.is_empty() {
-        return Err(Fault::field("tags", "none: only tokens of edges carry tags"));
+        return Err(Fault::field(
+            "tags",
+            "none: only tokens of edges carry tags",
+        ));
     }
     if request.tags.len() > TAGS_MAX || !request.tags.iter().all(|tag| is_tag(tag)) {
         return Err(Fault::field("tags", "at most 64 sharding tags"));

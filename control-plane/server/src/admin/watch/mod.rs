@@ -30,8 +30,15 @@ const PAGE: usize = 256;
 /// How often a watcher learns how far it is when nothing happens.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(5);
 /// Kinds a client may ask for.
-const KINDS: &[&str] =
-    &["api", "application", "subscription", "deployment", "token", "view", "environment"];
+const KINDS: &[&str] = &[
+    "api",
+    "application",
+    "subscription",
+    "deployment",
+    "token",
+    "view",
+    "environment",
+];
 
 /// Serves `tidegate.admin.v1.WatchService`.
 #[derive(Debug)]
@@ -43,7 +50,11 @@ pub(crate) struct WatchService {
 
 impl WatchService {
     pub(crate) fn new(store: Store, tasks: Tasks) -> Self {
-        Self { store, tasks, watchers: Arc::new(Semaphore::new(WATCHERS_MAX)) }
+        Self {
+            store,
+            tasks,
+            watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+        }
     }
 }
 
@@ -57,7 +68,10 @@ impl watch_service_server::WatchService for WatchService {
     ) -> Result<Response<Self::WatchStream>, Status> {
         let call = Call::of(&request)?;
         let body = request.into_inner();
-        let filter = Filter { environment: environment(&body.environment)?, kind: body.kind };
+        let filter = Filter {
+            environment: environment(&body.environment)?,
+            kind: body.kind,
+        };
         if !filter.kind.is_empty() && !KINDS.contains(&filter.kind.as_str()) {
             return Err(Fault::field("kind", &format!("one of {}", KINDS.join(", "))).into());
         }
@@ -163,7 +177,11 @@ async fn catch_up(
 }
 
 fn render(event: Event) -> WatchEvent {
-    let operation = if event.deleted { Operation::Delete } else { Operation::Put };
+    let operation = if event.deleted {
+        Operation::Delete
+    } else {
+        Operation::Put
+    };
     WatchEvent {
         operation: operation.into(),
         kind: event.kind.name().to_owned(),
