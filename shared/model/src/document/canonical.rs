@@ -203,6 +203,12 @@ fn canonicalise_part(part: &Part, members: &mut Members, path: &str, notices: &m
     version_as_number(members, matches!(part, Part::Root));
     match part {
         Part::Plan => {
+            // The snake-case name is that of the operator and of old exports.
+            if !members.contains_key("commentRequired")
+                && let Some(required) = members.shift_remove("comment_required")
+            {
+                members.insert("commentRequired".to_owned(), required);
+            }
             members.entry("status").or_insert_with(|| json!("staging"));
         }
         Part::Entrypoint => present_id(members, "type", path, notices),

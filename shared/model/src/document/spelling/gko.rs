@@ -52,7 +52,6 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
         .flatten()
     {
         if let Value::Object(plan) = plan {
-            rename(plan, "comment_required", "commentRequired");
             plan.entry("status").or_insert_with(|| json!("PUBLISHED"));
         }
     }
