@@ -71,7 +71,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
             ports::incoming(ports.raft),
             raft_stop.clone().cancelled_owned(),
         );
-    let raft = tokio::spawn(raft);
+    let mut raft = tokio::spawn(raft);
 
     let serving = async {
         let signer = join(&config, &cluster_id, &addresses, &consensus).await?;
@@ -96,7 +96,12 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     if let Some(mut grpc) = grpc {
         tokio::select! {
             () = &mut stop => {}
-            ended = &mut grpc => ended.context("the gRPC port failed")?.context("the gRPC port failed")?,
+            ended = &mut grpc => {
+                ended.context("the gRPC port failed")?.context("the gRPC port failed")?;
+            }
+            ended = &mut raft => {
+                ended.context("the Raft port failed")?.context("the Raft port failed")?;
+            }
         }
         tracing::info!("draining");
         drain.cancel();

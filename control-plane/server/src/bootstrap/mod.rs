@@ -111,6 +111,11 @@ pub(crate) async fn create(
     keys: &KeyFiles,
     signer: &dyn Signer,
 ) -> Result<(), BootstrapError> {
+    // After a crash the state may be behind the log, and a new root must never replace a real one.
+    while consensus.is_initialized() && consensus.read_index(PROPOSE_TIMEOUT).await.is_err() {
+        tracing::info!("waiting for a quorum to see whether the cluster exists");
+        tokio::time::sleep(PAUSE).await;
+    }
     if query::cluster(&consensus.state())?.is_some() {
         return Ok(());
     }
@@ -122,7 +127,8 @@ pub(crate) async fn create(
     loop {
         match consensus.propose(txn.clone(), PROPOSE_TIMEOUT).await {
             Ok(Reply::Done { .. }) => {
-                tracing::info!(cluster_id, "cluster created");
+                let root_key = keys.root_key.display();
+                tracing::info!(cluster_id, %root_key, "cluster created; take the root key offline");
                 return Ok(());
             }
             // Somebody else, or this node before a crash, was first.

@@ -171,6 +171,16 @@ struct Batch<'a> {
     bytes: usize,
 }
 
+/// An API document with the API it is about.
+struct Wanted {
+    stored: Option<Resource<ApiRecord>>,
+    before: Option<Value>,
+    /// With all ids.
+    document: Value,
+    started: bool,
+    notices: Vec<Notice>,
+}
+
 impl<'a> Batch<'a> {
     fn new(state: &'a dyn StateReader, parsed: &'a Parsed) -> Self {
         Self {
@@ -211,11 +221,26 @@ impl<'a> Batch<'a> {
 
     fn add_api(&mut self, index: usize, source: &str, api: &ApiDocument) -> Result<(), Fault> {
         let environment = &self.parsed.environment;
+        let Some(wanted) = self.identify(index, api)? else {
+            return Ok(());
+        };
+        let (document, started) = (wanted.document.clone(), wanted.started);
+        match draft::check(self.state, environment, document, started, &self.claims)? {
+            Ok(checked) => self.add_draft(source, wanted, checked),
+            Err(violations) => {
+                self.violations.extend(violations);
+                Ok(())
+            }
+        }
+    }
+
+    /// Finds out which API a document is about and gives it ids; `None` after a violation.
+    fn identify(&mut self, index: usize, api: &ApiDocument) -> Result<Option<Wanted>, Fault> {
         let stored = match self.target(api)? {
             Ok(stored) => stored,
             Err(violation) => {
                 self.violations.push(violation);
-                return Ok(());
+                return Ok(None);
             }
         };
         let seed = format!("{}/{index}", self.parsed.seed);
@@ -232,7 +257,7 @@ impl<'a> Batch<'a> {
                 let expected = "an API that no other document of the request describes";
                 self.violations
                     .push(Violation::new(member, value, expected));
-                return Ok(());
+                return Ok(None);
             }
         }
         let before = stored
@@ -245,8 +270,7 @@ impl<'a> Batch<'a> {
             (None, Some(stored)) => stored.value.started,
             (None, None) => true,
         };
-        let unchanged = before.as_ref() == Some(&document);
-        if !unchanged {
+        if before.as_ref() != Some(&document) {
             self.check_etag(
                 api,
                 stored.as_ref(),
@@ -255,23 +279,32 @@ impl<'a> Batch<'a> {
                 &mut notices,
             )?;
         }
-        let checked = draft::check(self.state, environment, document, started, &self.claims)?;
-        let checked = match checked {
-            Ok(checked) => checked,
-            Err(violations) => {
-                self.violations.extend(violations);
-                return Ok(());
-            }
-        };
-        notices.extend(checked.notices.iter().cloned());
+        Ok(Some(Wanted {
+            stored,
+            before,
+            document,
+            started,
+            notices,
+        }))
+    }
+
+    fn add_draft(
+        &mut self,
+        source: &str,
+        wanted: Wanted,
+        checked: CheckedDraft,
+    ) -> Result<(), Fault> {
+        let stored = wanted.stored.as_ref();
+        let unchanged = wanted.before.as_ref() == Some(&checked.document);
+        let id = &checked.record.id;
         self.claims.extend(checked.claims.iter().cloned());
         let plan_ids = checked.record.plan_ids.iter();
         self.plans
             .extend(plan_ids.map(|plan| (plan.clone(), id.clone())));
         self.bytes += checked.record.document.len();
-        let stored = stored.as_ref();
         if !unchanged {
             let relied = stored.map(|stored| (&stored.value, stored.revision));
+            let environment = &self.parsed.environment;
             draft::put(
                 self.state,
                 &mut self.decision,
@@ -287,22 +320,19 @@ impl<'a> Batch<'a> {
             (Some(_), false) => Outcome::Updated,
         };
         let diff = if self.parsed.dry_run {
-            unified(
-                before.as_ref().unwrap_or(&Value::Null),
-                &checked.document,
-                "stored",
-                source,
-            )
+            let before = wanted.before.as_ref().unwrap_or(&Value::Null);
+            unified(before, &checked.document, "stored", source)
         } else {
             String::new()
         };
+        let notices = wanted.notices.iter().chain(&checked.notices);
         let result = ApplyResult {
             kind: "Api".to_owned(),
             name: checked.record.name.clone(),
-            id,
+            id: id.clone(),
             outcome: outcome.into(),
             etag: stored.map(Resource::etag).unwrap_or_default(),
-            notices: notices.iter().map(render::notice).collect(),
+            notices: notices.map(render::notice).collect(),
             diff,
             ..ApplyResult::default()
         };
