@@ -14,13 +14,20 @@ fuzz_target!(|data: &[u8]| {
     let head = Bytes::copy_from_slice(data);
     if let Ok(request) = parse_request(&head, &limits) {
         for value in request.headers.values() {
-            assert!(value.as_bytes().iter().all(|byte| *byte == b'\t' || *byte >= b' '));
+            assert!(
+                value
+                    .as_bytes()
+                    .iter()
+                    .all(|byte| *byte == b'\t' || *byte >= b' ')
+            );
         }
         assert!(!request.headers.contains_key("transfer-encoding"));
     }
     let _ = parse_response(&head, &Method::GET, &limits);
 
-    let Some((first, body)) = data.split_first() else { return };
+    let Some((first, body)) = data.split_first() else {
+        return;
+    };
     let cut = usize::from(*first).min(body.len());
     assert_eq!(decode(&[body]), decode(&[&body[..cut], &body[cut..]]));
 });

@@ -4,16 +4,15 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
-use tidegate_edge_http::h1::{
-    ChunkDecoder, Decoded, HeadLimits, parse_request, parse_response,
-};
+use tidegate_edge_http::h1::{ChunkDecoder, Decoded, HeadLimits, parse_request, parse_response};
 
 const REQUEST: &[u8] = b"GET /shop/v1/items?page=2&size=50 HTTP/1.1\r\nhost: api.example.com\r\n\
     user-agent: Mozilla/5.0 (X11; Linux x86_64)\r\naccept: application/json\r\n\
     accept-encoding: gzip, deflate, br\r\nx-gravitee-api-key: 5cb8e3b4-6a4e-4b9a-8f0e-0f4a4b1c2d3e\r\n\
     cookie: session=0123456789abcdef\r\nconnection: keep-alive\r\n\r\n";
 
-const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nserver: nginx\r\ndate: Tue, 24 Nov 2026 10:00:00 GMT\r\n\
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nserver: nginx\r\ndate: Tue, 24 Nov 2026 10:00:00 GMT\r\n\
     content-type: application/json\r\ncontent-length: 1024\r\nconnection: keep-alive\r\n\
     etag: \"65f0-400\"\r\naccept-ranges: bytes\r\n\r\n";
 

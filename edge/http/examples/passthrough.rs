@@ -24,7 +24,10 @@ impl Handler for PassThrough {
     async fn handle(&self, request: http::Request<Body>, _: &Rc<ConnectionFacts>) -> Reply {
         match self.pools.send(&self.target, request).await {
             Ok(reply) => match reply.upgrade {
-                Some(upstream) => Reply::Upgrade { response: reply.response.map(drop), upstream },
+                Some(upstream) => Reply::Upgrade {
+                    response: reply.response.map(drop),
+                    upstream,
+                },
                 None => Reply::Response(reply.response),
             },
             Err(error) => {
@@ -46,11 +49,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = TargetOptions::new(upstream.ip().to_string(), upstream.port());
     options.connections_max = 1024;
     let target = UpstreamTarget::intern(options)?;
-    let binds = Binds { http: Some(listen), https: None };
+    let binds = Binds {
+        http: Some(listen),
+        https: None,
+    };
     let make = move |_| PassThrough {
         pools: UpstreamPools::new(workers),
         target: Arc::clone(&target),
     };
-    start_workers(workers, &binds, make, &Limits::default(), CancellationToken::new())?.join();
+    start_workers(
+        workers,
+        &binds,
+        make,
+        &Limits::default(),
+        CancellationToken::new(),
+    )?
+    .join();
     Ok(())
 }

@@ -79,7 +79,11 @@ impl Body {
     /// Makes a body of `content`; an empty one is [`Body::Empty`].
     pub fn full(content: impl Into<Bytes>) -> Body {
         let content = content.into();
-        if content.is_empty() { Body::Empty } else { Body::Full(content) }
+        if content.is_empty() {
+            Body::Empty
+        } else {
+            Body::Full(content)
+        }
     }
 
     /// Wraps content made elsewhere.
@@ -111,7 +115,9 @@ impl Body {
         let mut content = BytesMut::with_capacity(reserve);
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await
         {
-            let Ok(data) = frame?.into_data() else { continue };
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
             if content.len() as u64 + data.len() as u64 > bytes_max {
                 return Err(BodyError::TooLarge { bytes_max });
             }
@@ -199,7 +205,7 @@ pub use self::http2::Http2Body;
 mod http2 {
     //! Bodies received over HTTP/2, with the limit and the silence timeout that hyper leaves to us.
 
-    use super::{Bytes, BodyError, Context, Frame, Pin, Poll};
+    use super::{BodyError, Bytes, Context, Frame, Pin, Poll};
     use crate::timers::Deadline;
     use crate::upstream::Stream;
     use http_body::Body as _;
@@ -276,9 +282,12 @@ mod http2 {
 
         fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
             if let (Some(remaining), Some(data)) = (self.remaining.as_mut(), frame.data_ref()) {
-                *remaining = remaining
-                    .checked_sub(data.len() as u64)
-                    .ok_or(BodyError::TooLarge { bytes_max: self.bytes_max })?;
+                *remaining =
+                    remaining
+                        .checked_sub(data.len() as u64)
+                        .ok_or(BodyError::TooLarge {
+                            bytes_max: self.bytes_max,
+                        })?;
             }
             Ok(frame)
         }

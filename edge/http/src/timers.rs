@@ -128,7 +128,9 @@ impl Deadline {
     pub(crate) fn arm(&self, after: Duration) {
         let ticks = u64::try_from(after.as_millis().div_ceil(TICK_MS)).unwrap_or(UNARMED / 2);
         let now = TIMERS.with(|timers| timers.tick.get());
-        self.entry.due.set(now.saturating_add(ticks).saturating_add(1));
+        self.entry
+            .due
+            .set(now.saturating_add(ticks).saturating_add(1));
         self.entry.expired.set(false);
     }
 

@@ -1,5 +1,12 @@
 //! The transport with real sockets and raw bytes: a client, the server with a forwarding handler, an upstream.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod rig;
 
 use std::time::Duration;
@@ -23,7 +30,10 @@ async fn keep_alive_and_pipelined_requests_are_answered_in_order() {
     assert!(head.contains("transfer-encoding: chunked"), "{head}");
     assert_eq!(body, b"2\r\ncd\r\n0\r\n\r\n");
     let (head, body) = read_response(&mut client).await;
-    assert!(head.contains("connection: close") && head.contains("content-length: 0"), "{head}");
+    assert!(
+        head.contains("connection: close") && head.contains("content-length: 0"),
+        "{head}"
+    );
     assert_eq!(body, b"");
     assert_eq!(read_all(&mut client).await, b"");
 }
@@ -32,7 +42,10 @@ async fn keep_alive_and_pipelined_requests_are_answered_in_order() {
 async fn refused_messages_get_their_status_and_the_connection_closes() {
     let rig = Rig::start(Behaviour::Echo).await;
     let long_target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(20_000));
-    let long_head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(70_000));
+    let long_head = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+        "a".repeat(70_000)
+    );
     let many: String = (0..200).map(|n| format!("x{n}: 1\r\n")).collect();
     let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n");
     let both = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -41,11 +54,17 @@ async fn refused_messages_get_their_status_and_the_connection_closes() {
         (both, "400"),
         ("GET / HTTP/1.1\nHost: a\n\n", "400"),
         ("GET / HTTP/1.1\r\n\r\n", "400"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "400",
+        ),
         ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", "505"),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "501"),
         ("GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "417"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", "413"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
+            "413",
+        ),
         (&long_target, "414"),
         (&long_head, "431"),
         (&many, "431"),
@@ -56,7 +75,10 @@ async fn refused_messages_get_their_status_and_the_connection_closes() {
         let answer = read_all(&mut client).await;
         let answer = String::from_utf8_lossy(&answer);
         let start = &request[..request.len().min(60)];
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{start:?}: {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{start:?}: {answer}"
+        );
         assert!(answer.contains("connection: close"), "{start:?}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{start:?}: {answer}");
     }
@@ -67,7 +89,10 @@ async fn refused_messages_get_their_status_and_the_connection_closes() {
 async fn http_1_0_is_served_without_chunks_and_closed() {
     let rig = Rig::start(Behaviour::EchoUnknownLength).await;
     let mut client = rig.client().await;
-    client.write_all(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+    client
+        .write_all(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
+        .await
+        .unwrap();
     let answer = String::from_utf8(read_all(&mut client).await).unwrap();
     assert!(!answer.contains("transfer-encoding"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
@@ -106,7 +131,10 @@ async fn a_silent_client_gets_408_and_an_idle_one_is_closed() {
     for (sent, status) in [
         ("", ""),
         ("GET / HTTP/1.1\r\nHo", "HTTP/1.1 408 "),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", "HTTP/1.1 408 "),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab",
+            "HTTP/1.1 408 ",
+        ),
     ] {
         let mut client = rig.client().await;
         client.write_all(sent.as_bytes()).await.unwrap();
@@ -125,7 +153,8 @@ async fn forwarding_streams_both_ways_and_strips_hop_by_hop_fields() {
     .await;
     let rig = Rig::start(Behaviour::Forward(upstream.address)).await;
     let mut client = rig.client().await;
-    let request = b"POST /p?q HTTP/1.1\r\nHost: a.test\r\nConnection: x-mine\r\nX-Mine: 1\r\nX-Keep: 1\r\n\
+    let request =
+        b"POST /p?q HTTP/1.1\r\nHost: a.test\r\nConnection: x-mine\r\nX-Mine: 1\r\nX-Keep: 1\r\n\
         Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
     client.write_all(request).await.unwrap();
     let (head, body) = read_response(&mut client).await;
@@ -135,8 +164,14 @@ async fn forwarding_streams_both_ways_and_strips_hop_by_hop_fields() {
     }
     assert_eq!(body, b"3\r\nabc\r\n0\r\nx-sum: 7\r\n\r\n");
     let seen = upstream.seen().await;
-    assert!(seen.starts_with("POST /p?q HTTP/1.1\r\nhost: a.test\r\n"), "{seen}");
-    assert!(seen.contains("x-keep: 1") && !seen.contains("x-mine"), "{seen}");
+    assert!(
+        seen.starts_with("POST /p?q HTTP/1.1\r\nhost: a.test\r\n"),
+        "{seen}"
+    );
+    assert!(
+        seen.contains("x-keep: 1") && !seen.contains("x-mine"),
+        "{seen}"
+    );
     assert!(seen.ends_with("2\r\nhi\r\n0\r\n\r\n"), "{seen}");
 }
 
@@ -150,7 +185,10 @@ async fn a_response_that_breaks_off_never_looks_complete() {
         let upstream = upstream_script(&[script]).await;
         let rig = Rig::start(Behaviour::Forward(upstream.address)).await;
         let mut client = rig.client().await;
-        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
         let answer = String::from_utf8(read_all(&mut client).await).unwrap();
         assert!(answer.contains("half"), "{answer}");
         assert!(!answer.contains("\r\n0\r\n"), "{answer}");
@@ -169,7 +207,10 @@ async fn a_malformed_response_is_an_error_and_not_passed_on() {
         let upstream = upstream_script(&[script]).await;
         let rig = Rig::start(Behaviour::Forward(upstream.address)).await;
         let mut client = rig.client().await;
-        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
         let (head, _) = read_response(&mut client).await;
         assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
     }
@@ -185,7 +226,10 @@ async fn a_kept_connection_that_died_is_replaced_for_repeatable_requests() {
     let rig = Rig::start(Behaviour::Forward(upstream.address)).await;
     let mut client = rig.client().await;
     for expected in [b"1", b"2"] {
-        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
         let (head, body) = read_response(&mut client).await;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert_eq!(body, expected);
@@ -211,10 +255,16 @@ async fn a_client_that_leaves_cancels_the_upstream_exchange() {
     let (address, closed) = rig::silent_upstream().await;
     let rig = Rig::start(Behaviour::Forward(address)).await;
     let mut client = rig.client().await;
-    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     drop(client);
-    tokio::time::timeout(Duration::from_secs(5), closed).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), closed)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -227,7 +277,10 @@ async fn an_upgrade_is_passed_through_and_bytes_flow_both_ways() {
     client.write_all(request).await.unwrap();
     let head = rig::read_head(&mut client).await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    assert!(head.contains("upgrade: websocket") && head.contains("connection: upgrade"), "{head}");
+    assert!(
+        head.contains("upgrade: websocket") && head.contains("connection: upgrade"),
+        "{head}"
+    );
     let mut echoed = [0u8; 10];
     client.write_all(b"later").await.unwrap();
     client.read_exact(&mut echoed).await.unwrap();
@@ -241,7 +294,10 @@ async fn a_slow_reader_holds_the_upstream_back() {
     let (address, sent) = rig::flooding_upstream().await;
     let rig = Rig::start(Behaviour::Forward(address)).await;
     let mut client = rig.client().await;
-    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
     let standstill = rig::standstill(&sent).await;
     // What fits into the sockets' buffers and ours, of the gigabyte that the upstream wants to send.
     assert!(standstill < 64 * 1024 * 1024, "{standstill}");
@@ -261,7 +317,10 @@ async fn http_2_works_towards_clients_and_upstreams() {
     assert_eq!(body, b"payload");
     assert_eq!(trailers.unwrap()["x-sum"], "7");
     let mut client = rig.client().await;
-    client.write_all(b"GET /one HTTP/1.1\r\nHost: one.test\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET /one HTTP/1.1\r\nHost: one.test\r\n\r\n")
+        .await
+        .unwrap();
     let (head, _) = read_response(&mut client).await;
     assert!(head.contains("x-host: one.test"), "{head}");
 }
@@ -271,13 +330,18 @@ async fn draining_finishes_what_is_in_flight_and_closes_what_is_idle() {
     let rig = Rig::start(Behaviour::Slow(Duration::from_millis(300))).await;
     let mut idle = rig.client().await;
     let mut busy = rig.client().await;
-    busy.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    busy.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let address = rig.address;
     let drained = tokio::task::spawn_blocking(move || rig.drain());
     assert_eq!(read_all(&mut idle).await, b"");
     let (head, _) = read_response(&mut busy).await;
-    assert!(head.starts_with("HTTP/1.1 200") && head.contains("connection: close"), "{head}");
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.contains("connection: close"),
+        "{head}"
+    );
     assert_eq!(read_all(&mut busy).await, b"");
     drop(busy);
     assert!(drained.await.unwrap());

@@ -1,5 +1,12 @@
 //! The upstream side alone: pools, retries, timeouts, TLS, against upstreams of a few lines.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,12 +74,25 @@ fn options(address: SocketAddr) -> TargetOptions {
 }
 
 fn request(method: Method) -> Request<Body> {
-    Request::builder().method(method).uri("/").body(Body::Empty).unwrap()
+    Request::builder()
+        .method(method)
+        .uri("/")
+        .body(Body::Empty)
+        .unwrap()
 }
 
-async fn get(pools: &UpstreamPools, target: &Arc<UpstreamTarget>) -> Result<Vec<u8>, UpstreamError> {
+async fn get(
+    pools: &UpstreamPools,
+    target: &Arc<UpstreamTarget>,
+) -> Result<Vec<u8>, UpstreamError> {
     let reply = pools.send(target, request(Method::GET)).await?;
-    Ok(reply.response.into_body().collect(1 << 20).await.unwrap().to_vec())
+    Ok(reply
+        .response
+        .into_body()
+        .collect(1 << 20)
+        .await
+        .unwrap()
+        .to_vec())
 }
 
 #[test]
@@ -80,7 +100,10 @@ fn a_busy_pool_makes_exchanges_wait_and_fail_in_time() {
     run(async {
         let address = upstream(|_, mut stream| async move {
             read_request(&mut stream).await;
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhe").await.unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhe")
+                .await
+                .unwrap();
             read_request(&mut stream).await;
         })
         .await;
@@ -91,7 +114,10 @@ fn a_busy_pool_makes_exchanges_wait_and_fail_in_time() {
         let open = pools.send(&target, request(Method::GET)).await.unwrap();
         let started = Instant::now();
         let refused = pools.send(&target, request(Method::GET)).await.unwrap_err();
-        assert!(matches!(refused, UpstreamError::PoolExhausted { connections_max: 1 }));
+        assert!(matches!(
+            refused,
+            UpstreamError::PoolExhausted { connections_max: 1 }
+        ));
         assert!(started.elapsed() >= Duration::from_millis(400));
         let waiting = tokio::task::spawn_local({
             let (pools, target) = (pools.clone(), Arc::clone(&target));
@@ -99,7 +125,10 @@ fn a_busy_pool_makes_exchanges_wait_and_fail_in_time() {
         });
         tokio::time::sleep(Duration::from_millis(50)).await;
         drop(open);
-        assert!(waiting.await.unwrap(), "the freed place goes to whoever waits");
+        assert!(
+            waiting.await.unwrap(),
+            "the freed place goes to whoever waits"
+        );
     });
 }
 
@@ -136,7 +165,10 @@ fn a_post_on_a_connection_that_dies_is_not_sent_twice() {
         let pools = UpstreamPools::new(1);
         assert_eq!(get(&pools, &target).await.unwrap(), b"ok");
         let second = pools.send(&target, request(Method::POST)).await;
-        assert!(matches!(second, Err(UpstreamError::Closed | UpstreamError::Io(_))));
+        assert!(matches!(
+            second,
+            Err(UpstreamError::Closed | UpstreamError::Io(_))
+        ));
     });
 }
 
@@ -150,8 +182,15 @@ fn silence_and_refusal_are_told_apart() {
         let pools = UpstreamPools::new(1);
         let target = UpstreamTarget::intern(options(silent)).unwrap();
         let error = get(&pools, &target).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::Timeout(TimeoutPhase::Read)), "{error:?}");
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        assert!(
+            matches!(error, UpstreamError::Timeout(TimeoutPhase::Read)),
+            "{error:?}"
+        );
+        let closed = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let target = UpstreamTarget::intern(options(closed)).unwrap();
         let error = get(&pools, &target).await.unwrap_err();
         assert!(matches!(error, UpstreamError::Connect(_)), "{error:?}");
@@ -168,12 +207,17 @@ fn a_body_that_stalls_ends_with_a_timeout() {
     run(async {
         let address = upstream(|_, mut stream| async move {
             read_request(&mut stream).await;
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await.unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+                .await
+                .unwrap();
             let _ = stream.read_to_end(&mut Vec::new()).await;
         });
         let target = UpstreamTarget::intern(options(address.await)).unwrap();
-        let reply =
-            UpstreamPools::new(1).send(&target, request(Method::GET)).await.unwrap();
+        let reply = UpstreamPools::new(1)
+            .send(&target, request(Method::GET))
+            .await
+            .unwrap();
         let error = reply.response.into_body().collect(100).await.unwrap_err();
         assert!(matches!(error, BodyError::Timeout), "{error:?}");
     });
@@ -184,10 +228,15 @@ fn a_body_larger_than_asked_for_is_not_collected() {
     run(async {
         let address = upstream(|_, mut stream| async move { answer_all(&mut stream).await });
         let target = UpstreamTarget::intern(options(address.await)).unwrap();
-        let reply =
-            UpstreamPools::new(1).send(&target, request(Method::GET)).await.unwrap();
+        let reply = UpstreamPools::new(1)
+            .send(&target, request(Method::GET))
+            .await
+            .unwrap();
         let error = reply.response.into_body().collect(1).await.unwrap_err();
-        assert!(matches!(error, BodyError::TooLarge { bytes_max: 1 }), "{error:?}");
+        assert!(
+            matches!(error, BodyError::TooLarge { bytes_max: 1 }),
+            "{error:?}"
+        );
     });
 }
 
@@ -227,7 +276,12 @@ fn certificates_are_checked_as_configured() {
             (full, Some(&other_pem), Some("localhost"), false),
             (full, None, Some("localhost"), false),
             (Verification::AnyName, Some(&pem), Some("other.test"), true),
-            (Verification::AnyName, Some(&other_pem), Some("localhost"), false),
+            (
+                Verification::AnyName,
+                Some(&other_pem),
+                Some("localhost"),
+                false,
+            ),
             (Verification::TrustAll, Some(&other_pem), None, true),
         ];
         for (verification, roots, name, accepted) in cases {
@@ -240,7 +294,10 @@ fn certificates_are_checked_as_configured() {
                 server_name: name.map(str::to_owned),
             });
             let Ok(target) = UpstreamTarget::intern(options) else {
-                assert!(roots.is_none() && !accepted, "only system roots may be missing");
+                assert!(
+                    roots.is_none() && !accepted,
+                    "only system roots may be missing"
+                );
                 continue;
             };
             let got = get(&UpstreamPools::new(1), &target).await;

@@ -128,18 +128,20 @@ pub fn start_workers<H: Handler>(
         let limits = limits.clone();
         let drain_worker = drain.clone();
         let runtime = runtime;
-        let thread = std::thread::Builder::new().name(format!("http-{index}")).spawn(move || {
-            let served = runtime().and_then(|runtime| {
-                runtime.block_on(async {
-                    let listeners = sockets.into_listeners()?;
-                    run(make_handler(index), limits, listeners, drain_worker).await;
-                    Ok(())
-                })
+        let thread = std::thread::Builder::new()
+            .name(format!("http-{index}"))
+            .spawn(move || {
+                let served = runtime().and_then(|runtime| {
+                    runtime.block_on(async {
+                        let listeners = sockets.into_listeners()?;
+                        run(make_handler(index), limits, listeners, drain_worker).await;
+                        Ok(())
+                    })
+                });
+                if let Err(error) = served {
+                    tracing::error!(%error, worker = index, "worker cannot serve");
+                }
             });
-            if let Err(error) = served {
-                tracing::error!(%error, worker = index, "worker cannot serve");
-            }
-        });
         match thread {
             Ok(thread) => threads.push(thread),
             Err(error) => {
@@ -148,7 +150,12 @@ pub fn start_workers<H: Handler>(
             }
         }
     }
-    Ok(Workers { addresses, threads, drain, drain_timeout: limits.drain_timeout })
+    Ok(Workers {
+        addresses,
+        threads,
+        drain,
+        drain_timeout: limits.drain_timeout,
+    })
 }
 
 fn runtime() -> io::Result<tokio::runtime::LocalRuntime> {
@@ -166,7 +173,10 @@ struct WorkerSockets {
 
 impl WorkerSockets {
     fn into_listeners(self) -> io::Result<Listeners> {
-        let http = self.http.map(tokio::net::TcpListener::from_std).transpose()?;
+        let http = self
+            .http
+            .map(tokio::net::TcpListener::from_std)
+            .transpose()?;
         let https = match self.https {
             Some((socket, config)) => Some((tokio::net::TcpListener::from_std(socket)?, config)),
             None => None,
@@ -198,7 +208,11 @@ fn bind(
         if is_first && address.port() != 0 {
             refuse_taken(address)?;
         }
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
@@ -217,7 +231,11 @@ fn bind(
 /// Fails if somebody listens on `address`. Without this, `SO_REUSEPORT` would let a second process of the same user
 /// share the port unnoticed, and each would get half of the connections.
 fn refuse_taken(address: SocketAddr) -> io::Result<()> {
-    let probe = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let probe = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     probe.set_reuse_address(true)?;
     probe.bind(&address.into())
 }

@@ -44,7 +44,8 @@ pub(crate) fn is_host(bytes: &[u8]) -> bool {
             (&bytes[..end], &bytes[end..])
         }
     };
-    let name_is_valid = name == b"[" || !name.is_empty() && name.iter().all(|b| HOST[usize::from(*b)]);
+    let name_is_valid =
+        name == b"[" || !name.is_empty() && name.iter().all(|b| HOST[usize::from(*b)]);
     name_is_valid && is_port(port)
 }
 
@@ -74,7 +75,10 @@ const fn is_member(class: Class, byte: u8) -> bool {
     match class {
         Class::Token => {
             alphanumeric
-                || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-')
+                || matches!(
+                    byte,
+                    b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-'
+                )
                 || matches!(byte, b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
         }
         Class::Target => {
@@ -83,7 +87,10 @@ const fn is_member(class: Class, byte: u8) -> bool {
         }
         Class::Host => {
             alphanumeric
-                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'')
+                || matches!(
+                    byte,
+                    b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\''
+                )
                 || matches!(byte, b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
         }
     }

@@ -135,22 +135,37 @@ impl ChunkDecoder {
         if input.is_empty() {
             return Decoded::More;
         }
-        let length = usize::try_from(remaining).unwrap_or(usize::MAX).min(input.len());
+        let length = usize::try_from(remaining)
+            .unwrap_or(usize::MAX)
+            .min(input.len());
         let left = remaining - length as u64;
-        self.state = if left == 0 { State::DataEnd } else { State::Data(left) };
+        self.state = if left == 0 {
+            State::DataEnd
+        } else {
+            State::Data(left)
+        };
         Decoded::Data(input.split_to(length).freeze())
     }
 
     fn take_trailers(&mut self, input: &mut BytesMut) -> Result<Decoded, ChunkError> {
-        let end = self.trailer.find_end(input, TRAILER_BYTES_MAX).map_err(ChunkError::Trailer)?;
-        let Some(end) = end else { return Ok(Decoded::More) };
+        let end = self
+            .trailer
+            .find_end(input, TRAILER_BYTES_MAX)
+            .map_err(ChunkError::Trailer)?;
+        let Some(end) = end else {
+            return Ok(Decoded::More);
+        };
         self.state = State::Done;
         let section = input.split_to(end).freeze();
         if end == 2 {
             return Ok(Decoded::End);
         }
         let trailers = parse_trailers(&section, TRAILER_FIELDS_MAX).map_err(ChunkError::Trailer)?;
-        Ok(if trailers.is_empty() { Decoded::End } else { Decoded::Trailers(trailers) })
+        Ok(if trailers.is_empty() {
+            Decoded::End
+        } else {
+            Decoded::Trailers(trailers)
+        })
     }
 }
 

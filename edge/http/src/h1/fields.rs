@@ -76,7 +76,11 @@ pub(super) fn parse_fields(
 const EXPECTED_FIELDS: usize = 12;
 
 /// Splits one line, without its CR LF, into name and value.
-fn parse_line(head: &Bytes, start: usize, end: usize) -> Result<(HeaderName, HeaderValue), HeadError> {
+fn parse_line(
+    head: &Bytes,
+    start: usize,
+    end: usize,
+) -> Result<(HeaderName, HeaderValue), HeadError> {
     let line = &head[start..end];
     if matches!(line[0], b' ' | b'\t') {
         return Err(HeadError::FoldedLine);
@@ -85,7 +89,7 @@ fn parse_line(head: &Bytes, start: usize, end: usize) -> Result<(HeaderName, Hea
         return Err(field_error(line, HeadError::FieldName));
     };
     let name = HeaderName::from_bytes(&line[..colon])
-        .map_err(|_| field_error(&line[..colon], HeadError::FieldName))?;
+        .map_err(|_invalid| field_error(&line[..colon], HeadError::FieldName))?;
     let mut from = colon + 1;
     let mut to = line.len();
     while from < to && matches!(line[from], b' ' | b'\t') {
@@ -95,13 +99,17 @@ fn parse_line(head: &Bytes, start: usize, end: usize) -> Result<(HeaderName, Hea
         to -= 1;
     }
     let value = HeaderValue::from_maybe_shared(head.slice(start + from..start + to))
-        .map_err(|_| field_error(&line[from..to], HeadError::FieldValue))?;
+        .map_err(|_invalid| field_error(&line[from..to], HeadError::FieldValue))?;
     Ok((name, value))
 }
 
 /// Names the worse fault: a stray carriage return is counted apart because it is the mark of an attack.
 fn field_error(bytes: &[u8], otherwise: HeadError) -> HeadError {
-    if memchr::memchr(b'\r', bytes).is_some() { HeadError::BareCarriageReturn } else { otherwise }
+    if memchr::memchr(b'\r', bytes).is_some() {
+        HeadError::BareCarriageReturn
+    } else {
+        otherwise
+    }
 }
 
 impl Fields {
@@ -132,8 +140,8 @@ impl Fields {
                 self.expects_continue = true;
             }
             header::TE => {
-                self.accepts_trailers |= list(value.as_bytes())
-                    .any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
+                self.accepts_trailers |=
+                    list(value.as_bytes()).any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
             }
             _ if is_hop_by_hop(&name) => {}
             _ => {
@@ -167,7 +175,7 @@ impl Connection {
                     return Err(HeadError::FieldValue);
                 }
                 let name =
-                    HeaderName::from_bytes(option).map_err(|_| HeadError::FieldValue)?;
+                    HeaderName::from_bytes(option).map_err(|_invalid| HeadError::FieldValue)?;
                 self.named.push(name);
             }
         }
@@ -185,7 +193,11 @@ pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// Removes what ends at this hop from fields that did not come through [`parse_fields`].
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let names: Vec<_> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    let names: Vec<_> = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name))
+        .cloned()
+        .collect();
     for name in names {
         headers.remove(name);
     }
@@ -193,7 +205,10 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// The non-empty members of a comma-separated list.
 pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+    value
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|member| !member.is_empty())
 }
 
 /// Parses a length strictly: decimal digits only, so no sign, no list, no white space, no overflow.
@@ -208,7 +223,11 @@ fn parse_content_length(value: &[u8]) -> Result<u64, HeadError> {
         }
         length = length * 10 + u64::from(byte - b'0');
     }
-    if length > CONTENT_LENGTH_MAX { Err(HeadError::ContentLength) } else { Ok(length) }
+    if length > CONTENT_LENGTH_MAX {
+        Err(HeadError::ContentLength)
+    } else {
+        Ok(length)
+    }
 }
 
 /// Parses a trailer section: the lines after the last chunk, up to and with the empty line.

@@ -51,7 +51,9 @@ impl BodyDecoder {
                 if input.is_empty() {
                     return Ok(Decoded::More);
                 }
-                let length = usize::try_from(*remaining).unwrap_or(usize::MAX).min(input.len());
+                let length = usize::try_from(*remaining)
+                    .unwrap_or(usize::MAX)
+                    .min(input.len());
                 *remaining -= length as u64;
                 if *remaining == 0 {
                     *self = BodyDecoder::Done;
@@ -102,7 +104,10 @@ pub(crate) struct BodyEncoder {
 
 impl BodyEncoder {
     pub(crate) fn new(framing: Framing) -> BodyEncoder {
-        BodyEncoder { framing, finished: false }
+        BodyEncoder {
+            framing,
+            finished: false,
+        }
     }
 
     /// Whether the peer has, or will have with what is queued, the whole body.
@@ -136,7 +141,9 @@ impl BodyEncoder {
         match &mut self.framing {
             Framing::Empty => return Err(LengthMismatch),
             Framing::Length(remaining) => {
-                *remaining = remaining.checked_sub(data.len() as u64).ok_or(LengthMismatch)?;
+                *remaining = remaining
+                    .checked_sub(data.len() as u64)
+                    .ok_or(LengthMismatch)?;
                 out.push(data);
             }
             Framing::Chunked => {

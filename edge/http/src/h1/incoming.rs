@@ -23,18 +23,28 @@ pub(crate) struct Incoming {
 
 impl Default for Incoming {
     fn default() -> Incoming {
-        Incoming { bytes: BytesMut::new(), read_bytes: READ_BYTES_MIN }
+        Incoming {
+            bytes: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
+        }
     }
 }
 
 impl Incoming {
     /// Reads once; 0 means that the peer sends no more.
-    pub(crate) fn poll_read(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(
+        &mut self,
+        io: &mut Io,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         if self.bytes.capacity() - self.bytes.len() < self.read_bytes / 2 {
             self.bytes.reserve(self.read_bytes);
         }
-        let read =
-            std::task::ready!(tokio_util::io::poll_read_buf(Pin::new(io), cx, &mut self.bytes))?;
+        let read = std::task::ready!(tokio_util::io::poll_read_buf(
+            Pin::new(io),
+            cx,
+            &mut self.bytes
+        ))?;
         if read >= self.read_bytes / 2 {
             self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
         }

@@ -48,6 +48,10 @@ pub struct HeadLimits {
 
 impl Default for HeadLimits {
     fn default() -> HeadLimits {
-        HeadLimits { head_bytes_max: 64 * 1024, fields_max: 128, target_bytes_max: 16 * 1024 }
+        HeadLimits {
+            head_bytes_max: 64 * 1024,
+            fields_max: 128,
+            target_bytes_max: 16 * 1024,
+        }
     }
 }

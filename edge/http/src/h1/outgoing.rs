@@ -35,7 +35,11 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// The buffer to append small things to: heads, chunk sizes, line ends.
     pub(crate) fn head(&mut self) -> &mut Vec<u8> {
-        if self.middle.is_empty() { &mut self.front } else { &mut self.back }
+        if self.middle.is_empty() {
+            &mut self.front
+        } else {
+            &mut self.back
+        }
     }
 
     /// Queues content behind what is queued.
@@ -92,11 +96,23 @@ impl Outgoing {
     fn poll_write_once(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let io = Pin::new(io);
         if self.middle.is_empty() {
-            let rest = if self.front.is_empty() { &self.back } else { &self.front };
+            let rest = if self.front.is_empty() {
+                &self.back
+            } else {
+                &self.front
+            };
             return io.poll_write(cx, &rest[self.written..]);
         }
-        let front = if self.front.is_empty() { &[][..] } else { &self.front[self.written..] };
-        let slices = [IoSlice::new(front), IoSlice::new(&self.middle), IoSlice::new(&self.back)];
+        let front = if self.front.is_empty() {
+            &[][..]
+        } else {
+            &self.front[self.written..]
+        };
+        let slices = [
+            IoSlice::new(front),
+            IoSlice::new(&self.middle),
+            IoSlice::new(&self.back),
+        ];
         io.poll_write_vectored(cx, &slices)
     }
 

@@ -67,7 +67,7 @@ fn parse_request_line(line: &[u8], limits: &HeadLimits) -> Result<RequestLine, H
     if method.len() > METHOD_BYTES_MAX || !is_token(method) {
         return Err(HeadError::Method);
     }
-    let method = Method::from_bytes(method).map_err(|_| HeadError::Method)?;
+    let method = Method::from_bytes(method).map_err(|_invalid| HeadError::Method)?;
     if target_end - target_start > limits.target_bytes_max {
         return Err(HeadError::TargetTooLong);
     }
@@ -84,7 +84,12 @@ fn parse_request_line(line: &[u8], limits: &HeadLimits) -> Result<RequestLine, H
         }
         _ => return Err(HeadError::FirstLine),
     };
-    Ok(RequestLine { method, target_start, target_end, version })
+    Ok(RequestLine {
+        method,
+        target_start,
+        target_end,
+        version,
+    })
 }
 
 /// Splits a target into origin form and, if it is absolute, the authority that replaces `Host` (RFC 9112 §3.2).
@@ -109,7 +114,10 @@ fn parse_target(method: &Method, target: Bytes) -> Result<(Uri, Option<HeaderVal
         return Err(HeadError::Target);
     }
     let rest = target.slice(scheme + 3..);
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?'))
+        .unwrap_or(rest.len());
     let authority = rest.slice(..end);
     if !is_host(&authority) {
         return Err(HeadError::Host);
@@ -119,12 +127,15 @@ fn parse_target(method: &Method, target: Bytes) -> Result<(Uri, Option<HeaderVal
         Some(b'/') => rest.slice(end..),
         Some(_) => Bytes::from([b"/", &rest[end..]].concat()),
     };
-    let authority = HeaderValue::from_maybe_shared(authority).map_err(|_| HeadError::Host)?;
+    let authority =
+        HeaderValue::from_maybe_shared(authority).map_err(|_invalid| HeadError::Host)?;
     Ok((origin_form(path)?, Some(authority)))
 }
 
 fn origin_form(path: Bytes) -> Result<Uri, HeadError> {
-    PathAndQuery::from_maybe_shared(path).map(Uri::from).map_err(|_| HeadError::Target)
+    PathAndQuery::from_maybe_shared(path)
+        .map(Uri::from)
+        .map_err(|_invalid| HeadError::Target)
 }
 
 /// Whether an upgrade is passed on. Only websocket is: behind `h2c` a client could speak to the upstream unseen, past
@@ -163,14 +174,21 @@ fn assemble(
     let upgrades = is_11
         && fields.connection.upgrade
         && framing == Framing::Empty
-        && fields.headers.get(header::UPGRADE).is_some_and(is_websocket);
+        && fields
+            .headers
+            .get(header::UPGRADE)
+            .is_some_and(is_websocket);
     if upgrades {
-        fields.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        fields
+            .headers
+            .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     } else {
         fields.headers.remove(header::UPGRADE);
     }
     if fields.accepts_trailers {
-        fields.headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        fields
+            .headers
+            .insert(header::TE, HeaderValue::from_static("trailers"));
     }
     let connection = &fields.connection;
     Ok(RequestHead {

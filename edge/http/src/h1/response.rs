@@ -56,15 +56,22 @@ pub fn parse_response(
         }
     };
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        fields.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        fields
+            .headers
+            .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     } else {
         fields.headers.remove(header::UPGRADE);
     }
     let connection = &fields.connection;
-    let keep_alive = framing != Framing::UntilClose
-        && !connection.close
-        && (is_11 || connection.keep_alive);
-    Ok(ResponseHead { status, version, headers: fields.headers, framing, keep_alive })
+    let keep_alive =
+        framing != Framing::UntilClose && !connection.close && (is_11 || connection.keep_alive);
+    Ok(ResponseHead {
+        status,
+        version,
+        headers: fields.headers,
+        framing,
+        keep_alive,
+    })
 }
 
 /// Whether a response has no body whatever its fields say (RFC 9112 §6.3).
@@ -82,7 +89,7 @@ fn parse_status_line(line: &[u8]) -> Result<(Version, StatusCode), HeadError> {
         _ => return Err(HeadError::FirstLine),
     };
     let status = line.get(9..12).ok_or(HeadError::FirstLine)?;
-    let status = StatusCode::from_bytes(status).map_err(|_| HeadError::FirstLine)?;
+    let status = StatusCode::from_bytes(status).map_err(|_invalid| HeadError::FirstLine)?;
     match &line[12..] {
         // The space before an empty reason is required, but servers leave it out and nothing hangs on it.
         [] => Ok((version, status)),
@@ -90,8 +97,14 @@ fn parse_status_line(line: &[u8]) -> Result<(Version, StatusCode), HeadError> {
             if memchr::memchr(b'\r', reason).is_some() {
                 return Err(HeadError::BareCarriageReturn);
             }
-            let is_text = reason.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
-            if is_text { Ok((version, status)) } else { Err(HeadError::FirstLine) }
+            let is_text = reason
+                .iter()
+                .all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
+            if is_text {
+                Ok((version, status))
+            } else {
+                Err(HeadError::FirstLine)
+            }
         }
         _ => Err(HeadError::FirstLine),
     }

@@ -35,6 +35,10 @@ impl HeadScan {
             }
         }
         self.scanned = window.len();
-        if input.len() >= bytes_max { Err(HeadError::TooLarge) } else { Ok(None) }
+        if input.len() >= bytes_max {
+            Err(HeadError::TooLarge)
+        } else {
+            Ok(None)
+        }
     }
 }

@@ -89,19 +89,29 @@ pub(crate) async fn run<H: Handler>(
     }
     let left = worker.connections.get();
     if left > 0 {
-        tracing::warn!(connections = left, "drain deadline passed, closing connections");
+        tracing::warn!(
+            connections = left,
+            "drain deadline passed, closing connections"
+        );
     }
 }
 
 async fn accept_clear<H: Handler>(worker: &Rc<Worker<H>>, listener: TcpListener) {
     loop {
         let (stream, remote) = accept(&listener).await;
-        let Some(slot) = Slot::take(worker) else { continue };
+        let Some(slot) = Slot::take(worker) else {
+            continue;
+        };
         let worker = Rc::clone(worker);
         tokio::task::spawn_local(async move {
             let _slot = slot;
             if let Some(local) = prepare(&stream) {
-                let facts = ConnectionFacts { remote, local, tls: None, server_id: "http" };
+                let facts = ConnectionFacts {
+                    remote,
+                    local,
+                    tls: None,
+                    server_id: "http",
+                };
                 serve_http1(worker, Io::Clear(stream), Rc::new(facts)).await;
             }
         });
@@ -115,7 +125,9 @@ async fn accept_tls<H: Handler>(
 ) {
     loop {
         let (stream, remote) = accept(&listener).await;
-        let Some(slot) = Slot::take(worker) else { continue };
+        let Some(slot) = Slot::take(worker) else {
+            continue;
+        };
         let worker = Rc::clone(worker);
         let config = config.load_full();
         tokio::task::spawn_local(async move {
@@ -131,14 +143,14 @@ async fn serve_tls<H: Handler>(
     remote: SocketAddr,
     config: Arc<ServerConfig>,
 ) {
-    let Some(local) = prepare(&stream) else { return };
+    let Some(local) = prepare(&stream) else {
+        return;
+    };
     let handshake = TlsAcceptor::from(config).accept(stream);
-    let stream = match tokio::time::timeout(worker.limits.handshake_timeout, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(_)) | Err(_) => {
-            worker.handler.refused(Refusal::TlsHandshake);
-            return;
-        }
+    let shaken = tokio::time::timeout(worker.limits.handshake_timeout, handshake).await;
+    let Ok(Ok(stream)) = shaken else {
+        worker.handler.refused(Refusal::TlsHandshake);
+        return;
     };
     let session = stream.get_ref().1;
     let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
@@ -149,7 +161,12 @@ async fn serve_tls<H: Handler>(
         alpn,
         peer_certificate: peer_certificate.map(|certificate| certificate.clone().into_owned()),
     };
-    let facts = ConnectionFacts { remote, local, tls: Some(tls), server_id: "https" };
+    let facts = ConnectionFacts {
+        remote,
+        local,
+        tls: Some(tls),
+        server_id: "https",
+    };
     let io = Io::Tls(Box::new(tokio_rustls::TlsStream::Server(stream)));
     if speaks_http2 {
         http2::serve(worker, io, BytesMut::new(), Rc::new(facts)).await;

@@ -88,7 +88,10 @@ impl ClientConnection {
         } else {
             Continuation::NotAsked
         };
-        Some(ClientBody { connection: Rc::clone(self), message: self.message.get() })
+        Some(ClientBody {
+            connection: Rc::clone(self),
+            message: self.message.get(),
+        })
     }
 
     /// Becomes ready when the client has gone while its response is being made.
@@ -150,11 +153,7 @@ impl ClientConnection {
     }
 
     /// Reads and drops up to `bytes_max` bytes of the request's body; returns whether its end was reached.
-    pub(super) fn poll_discard(
-        &self,
-        bytes_left: &mut u64,
-        cx: &mut Context<'_>,
-    ) -> Poll<bool> {
+    pub(super) fn poll_discard(&self, bytes_left: &mut u64, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             if self.body_is_done() {
                 return Poll::Ready(true);
@@ -176,7 +175,10 @@ impl ClientConnection {
     /// Takes the stream and what was read of it apart for another protocol. The exchange must be over.
     pub(super) fn into_parts(self: Rc<Self>) -> Option<(Io, BytesMut)> {
         let connection = Rc::into_inner(self)?;
-        Some((connection.io.into_inner(), connection.receive.into_inner().incoming.bytes))
+        Some((
+            connection.io.into_inner(),
+            connection.receive.into_inner().incoming.bytes,
+        ))
     }
 }
 
@@ -212,7 +214,10 @@ impl Receive {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => {
                     self.deadline.arm_once(timeout);
-                    return self.deadline.poll_expired(cx).map(|()| Err(BodyError::Timeout));
+                    return self
+                        .deadline
+                        .poll_expired(cx)
+                        .map(|()| Err(BodyError::Timeout));
                 }
             }
         }
@@ -221,7 +226,8 @@ impl Receive {
     fn poll_continuation(&mut self, io: &RefCell<Io>, cx: &mut Context<'_>) -> io::Result<()> {
         if matches!(self.continuation, Continuation::Due) {
             let mut out = Outgoing::default();
-            out.head().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            out.head()
+                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
             self.continuation = Continuation::Sending(out);
         }
         if let Continuation::Sending(out) = &mut self.continuation {

@@ -103,7 +103,11 @@ impl Session {
     async fn read_head<H: Handler>(&mut self, worker: &Worker<H>) -> Arrival {
         let limits = &worker.limits;
         let has_bytes = !self.connection.receive.borrow().incoming.bytes.is_empty();
-        self.deadline.arm(if has_bytes { limits.head_timeout } else { limits.idle_timeout });
+        self.deadline.arm(if has_bytes {
+            limits.head_timeout
+        } else {
+            limits.idle_timeout
+        });
         let mut started = has_bytes;
         poll_fn(|cx| self.poll_head(worker, &mut started, cx)).await
     }
@@ -131,7 +135,10 @@ impl Session {
                 *started = true;
                 self.deadline.arm(limits.head_timeout);
             }
-            match receive.incoming.poll_read(&mut connection.io.borrow_mut(), cx) {
+            match receive
+                .incoming
+                .poll_read(&mut connection.io.borrow_mut(), cx)
+            {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrival::Closed),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => {
@@ -189,10 +196,14 @@ impl Session {
         if let (Framing::Length(length), Some(max)) = (head.framing, bytes_max)
             && length > max
         {
-            self.refuse(worker, Refusal::BodyTooLarge, head.method != Method::HEAD).await;
+            self.refuse(worker, Refusal::BodyTooLarge, head.method != Method::HEAD)
+                .await;
             return Next::Cut;
         }
-        let body = self.connection.begin_body(&head, bytes_max).map_or(Body::Empty, Body::Client);
+        let body = self
+            .connection
+            .begin_body(&head, bytes_max)
+            .map_or(Body::Empty, Body::Client);
         let asked = Asked {
             method: head.method.clone(),
             version: head.version,
@@ -258,7 +269,9 @@ impl Session {
     pub(super) async fn flush(&mut self, timeout: Duration) -> std::io::Result<()> {
         self.deadline.arm(timeout);
         poll_fn(|cx| {
-            let written = self.out.poll_write(&mut self.connection.io.borrow_mut(), cx);
+            let written = self
+                .out
+                .poll_write(&mut self.connection.io.borrow_mut(), cx);
             if written.is_pending() && self.deadline.poll_expired(cx).is_ready() {
                 return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
             }

@@ -48,7 +48,10 @@ pub(super) async fn serve<H: Handler>(
             let facts = Rc::clone(&facts);
             async move {
                 let response = answer(&worker, request, &facts).await;
-                Ok::<_, Infallible>(response.map(|body| Counted { body, _exchange: exchange }))
+                Ok::<_, Infallible>(response.map(|body| Counted {
+                    body,
+                    _exchange: exchange,
+                }))
             }
         })
     };
@@ -77,7 +80,11 @@ pub(super) async fn serve<H: Handler>(
             return Poll::Pending;
         }
         // A client that does not answer GOAWAY by closing is cut off after a second idle time.
-        if is_idle { Poll::Ready(()) } else { Poll::Pending }
+        if is_idle {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }
@@ -140,7 +147,11 @@ fn normalise<H: Handler>(
         return Err(HeadError::TooManyFields.into());
     }
     set_host(&parts.uri, &mut parts.headers)?;
-    let path = parts.uri.path_and_query().cloned().ok_or(HeadError::Target)?;
+    let path = parts
+        .uri
+        .path_and_query()
+        .cloned()
+        .ok_or(HeadError::Target)?;
     if path.as_str().len() > limits.target_bytes_max {
         return Err(HeadError::TargetTooLong.into());
     }
@@ -154,10 +165,15 @@ fn normalise<H: Handler>(
     parts.version = Version::HTTP_2;
     parts.headers.remove(header::UPGRADE);
     parts.headers.remove(header::EXPECT);
-    let accepts_trailers = parts.headers.get(header::TE).is_some_and(|te| te == "trailers");
+    let accepts_trailers = parts
+        .headers
+        .get(header::TE)
+        .is_some_and(|te| te == "trailers");
     strip_hop_by_hop(&mut parts.headers);
     if accepts_trailers {
-        parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        parts
+            .headers
+            .insert(header::TE, HeaderValue::from_static("trailers"));
     }
     join_cookies(&mut parts.headers);
     let body = if incoming.is_end_stream() {
@@ -170,7 +186,12 @@ fn normalise<H: Handler>(
             return Err(Refusal::BodyTooLarge);
         }
         let timeout = limits.body_timeout;
-        Body::Http2(Box::new(Http2Body::new(incoming, Sender::Client, max, timeout)))
+        Body::Http2(Box::new(Http2Body::new(
+            incoming,
+            Sender::Client,
+            max,
+            timeout,
+        )))
     };
     Ok(Request::from_parts(parts, body))
 }
@@ -181,12 +202,17 @@ fn set_host(uri: &Uri, headers: &mut HeaderMap) -> Result<(), HeadError> {
         return Err(HeadError::Host);
     }
     if let Some(authority) = uri.authority() {
-        let host =
-            HeaderValue::from_str(authority.as_str()).map_err(|_| HeadError::Host)?;
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_invalid| HeadError::Host)?;
         headers.insert(header::HOST, host);
     }
-    let is_valid = headers.get(header::HOST).is_some_and(|host| is_host(host.as_bytes()));
-    if is_valid { Ok(()) } else { Err(HeadError::Host) }
+    let is_valid = headers
+        .get(header::HOST)
+        .is_some_and(|host| is_host(host.as_bytes()));
+    if is_valid {
+        Ok(())
+    } else {
+        Err(HeadError::Host)
+    }
 }
 
 /// Joins the crumbs that HTTP/2 allows a cookie to come in (RFC 9113 §8.2.3).
@@ -194,8 +220,11 @@ fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(header::COOKIE).iter().nth(1).is_none() {
         return;
     }
-    let crumbs: Vec<&[u8]> =
-        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
     // Values joined by legal bytes are a legal value.
     if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
         headers.insert(header::COOKIE, cookie);

@@ -19,9 +19,9 @@ pub use self::connection::ClientBody;
 pub use self::limits::{Http2Limits, Limits};
 pub use self::refusal::Refusal;
 
+use self::accept::Worker;
 pub(crate) use self::accept::{Listeners, run};
 pub(crate) use self::http2::LocalExecutor;
-use self::accept::Worker;
 use crate::body::Body;
 use crate::upstream::UpgradedIo;
 

@@ -11,7 +11,8 @@ use super::http1::{Asked, Session};
 use super::{Handler, Refusal, Worker};
 use crate::body::Body;
 use crate::h1::{
-    self, Blocked, BodyEncoder, Framing, Outgoing, PumpError, ResponseFraming, has_no_body, poll_pump,
+    self, Blocked, BodyEncoder, Framing, Outgoing, PumpError, ResponseFraming, has_no_body,
+    poll_pump,
 };
 use crate::timers::http_date;
 
@@ -53,8 +54,14 @@ pub(super) async fn respond<H: Handler>(
         || worker.draining.get()
         || says_close(&parts)
         || !session.connection.body_is_done()
-            && !session.connection.body_is_discardable(worker.limits.discard_bytes_max);
-    let hop = ResponseFraming { framing, version: asked.version, close };
+            && !session
+                .connection
+                .body_is_discardable(worker.limits.discard_bytes_max);
+    let hop = ResponseFraming {
+        framing,
+        version: asked.version,
+        close,
+    };
     h1::response_head(&parts, &asked.method, hop, http_date, session.out.head());
     drop(parts);
     let mut encoder = BodyEncoder::new(framing);
@@ -78,7 +85,11 @@ pub(super) async fn respond<H: Handler>(
         }
         return Answered::Cut;
     }
-    if close { Answered::Close } else { Answered::KeepAlive }
+    if close {
+        Answered::Close
+    } else {
+        Answered::KeepAlive
+    }
 }
 
 /// Pumps the body.
@@ -90,7 +101,12 @@ async fn send<H: Handler>(
 ) -> Sent {
     let timeout = worker.limits.write_timeout;
     session.deadline.disarm();
-    let Session { connection, out, deadline, .. } = session;
+    let Session {
+        connection,
+        out,
+        deadline,
+        ..
+    } = session;
     let mut taken = out.taken();
     poll_fn(|cx| {
         let pumped = poll_pump(body, encoder, out, cx, |out, cx| {
@@ -123,7 +139,10 @@ fn tell_length(parts: &mut http::response::Parts, body: &Body, asked: &Asked) {
     if asked.method == http::Method::HEAD
         && let Some(length) = body.size_hint().exact().filter(|length| *length > 0)
     {
-        parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+        parts
+            .headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert_with(|| length.into());
     }
 }
 

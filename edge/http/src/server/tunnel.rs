@@ -19,7 +19,11 @@ const COPY_BYTES: usize = 16 * 1024;
 ///
 /// The close of one side is passed on as the close of the other's sending half.
 pub(super) async fn tunnel(mut client: Io, read: BytesMut, upstream: UpgradedIo, idle: Duration) {
-    let UpgradedIo { io: mut backend, read: backend_read, slot: _slot } = upstream;
+    let UpgradedIo {
+        io: mut backend,
+        read: backend_read,
+        slot: _slot,
+    } = upstream;
     let mut up = Direction::starting_with(read.freeze());
     let mut down = Direction::starting_with(backend_read);
     let deadline = Deadline::new();
@@ -57,7 +61,12 @@ enum Stage {
 
 impl Direction {
     fn starting_with(pending: Bytes) -> Direction {
-        Direction { pending, buffer: BytesMut::new(), stage: Stage::Copying, moved: 0 }
+        Direction {
+            pending,
+            buffer: BytesMut::new(),
+            stage: Stage::Copying,
+            moved: 0,
+        }
     }
 
     fn is_closed(&self) -> bool {

@@ -41,10 +41,15 @@ async fn connect_untimed(
         .addresses(&options.host, options.port)
         .await
         .map_err(UpstreamError::Resolve)?;
-    let stream = connect_any(&addresses).await.map_err(UpstreamError::Connect)?;
+    let stream = connect_any(&addresses)
+        .await
+        .map_err(UpstreamError::Connect)?;
     stream.set_nodelay(true).map_err(UpstreamError::Connect)?;
     let Some(tls) = target.tls() else {
-        return Ok(Connected { io: Io::Clear(stream), is_http2: false });
+        return Ok(Connected {
+            io: Io::Clear(stream),
+            is_http2: false,
+        });
     };
     let connector = TlsConnector::from(std::sync::Arc::clone(&tls.config));
     let stream = connector

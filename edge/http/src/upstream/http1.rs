@@ -18,8 +18,11 @@ use crate::h1::{
 };
 
 /// Limits of a response head; the same numbers that clients are held to.
-const RESPONSE_LIMITS: HeadLimits =
-    HeadLimits { head_bytes_max: 64 * 1024, fields_max: 128, target_bytes_max: 0 };
+const RESPONSE_LIMITS: HeadLimits = HeadLimits {
+    head_bytes_max: 64 * 1024,
+    fields_max: 128,
+    target_bytes_max: 0,
+};
 
 /// Most interim responses before the final one.
 const INTERIM_MAX: usize = 16;
@@ -58,7 +61,9 @@ pub(super) async fn send(
     match copy {
         Some(body) if is_connection_loss && failure.is_unanswered && is_repeatable => {
             let leased = pool.lease(false).await?;
-            exchange(leased, parts, body).await.map_err(|failure| failure.error)
+            exchange(leased, parts, body)
+                .await
+                .map_err(|failure| failure.error)
         }
         _ => Err(failure.error),
     }
@@ -76,7 +81,11 @@ async fn exchange(
     };
     let target = leased.target();
     let upgrade = parts.headers.contains_key(header::UPGRADE) && framing == Framing::Empty;
-    let hop = RequestFraming { framing, keep_alive: target.options().keep_alive, upgrade };
+    let hop = RequestFraming {
+        framing,
+        keep_alive: target.options().keep_alive,
+        upgrade,
+    };
     let host = target.authority().clone();
     let read_timeout = target.options().read_timeout;
     let connection = leased.connection();
@@ -84,13 +93,20 @@ async fn exchange(
     connection.deadline.arm(read_timeout);
     let taken = connection.out.taken();
     let mut exchange = Exchange {
-        sending: Some(Sending { body, encoder: BodyEncoder::new(framing) }),
+        sending: Some(Sending {
+            body,
+            encoder: BodyEncoder::new(framing),
+        }),
         is_sent: false,
         taken,
         scan: HeadScan::default(),
         leased,
     };
-    let mut waiting = Waiting { method: &parts.method, answered: false, interim: 0 };
+    let mut waiting = Waiting {
+        method: &parts.method,
+        answered: false,
+        interim: 0,
+    };
     let head = poll_fn(|cx| exchange.poll_head(&mut waiting, cx)).await;
     match head {
         Ok(head) => Ok(exchange.into_reply(head, upgrade)),
@@ -128,10 +144,14 @@ struct Sending {
 impl Exchange {
     /// Sends what can be sent. A failing socket ends the sending only: an upstream may answer before it closes.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), UpstreamError> {
-        let Some(Sending { body, encoder }) = &mut self.sending else { return Ok(()) };
+        let Some(Sending { body, encoder }) = &mut self.sending else {
+            return Ok(());
+        };
         let connection = self.leased.connection();
         let io = &mut connection.io;
-        match poll_pump(body, encoder, &mut connection.out, cx, |out, cx| out.poll_write(io, cx)) {
+        match poll_pump(body, encoder, &mut connection.out, cx, |out, cx| {
+            out.poll_write(io, cx)
+        }) {
             Ok(Some(_)) => Ok(()),
             Ok(None) => {
                 self.sending = None;
@@ -202,16 +222,26 @@ impl Exchange {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             if asked_upgrade && self.is_sent {
                 let (io, read, slot) = self.leased.into_upgraded();
-                let upgrade = Some(UpgradedIo { io, read, slot: Some(slot) });
+                let upgrade = Some(UpgradedIo {
+                    io,
+                    read,
+                    slot: Some(slot),
+                });
                 return UpstreamReply { response, upgrade };
             }
             // Nobody asked to switch: the connection is in an unknown state and closes with this reply.
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             response.headers_mut().clear();
-            return UpstreamReply { response, upgrade: None };
+            return UpstreamReply {
+                response,
+                upgrade: None,
+            };
         }
         *response.body_mut() = self.into_body(head.framing, head.keep_alive);
-        UpstreamReply { response, upgrade: None }
+        UpstreamReply {
+            response,
+            upgrade: None,
+        }
     }
 
     /// Makes the response's body; what has arrived whole is taken whole, and the connection is free at once.
@@ -225,7 +255,11 @@ impl Exchange {
             }
             _ => {
                 let decoder = BodyDecoder::new(framing);
-                let body = UpstreamBody { exchange: Some(self), decoder, keep_alive };
+                let body = UpstreamBody {
+                    exchange: Some(self),
+                    decoder,
+                    keep_alive,
+                };
                 return Body::Upstream(Box::new(body));
             }
         };
@@ -264,7 +298,9 @@ impl UpstreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+        let Some(exchange) = &mut self.exchange else {
+            return Poll::Ready(None);
+        };
         if let Err(error) = exchange.poll_send(cx) {
             self.exchange = None;
             let error = match error {
@@ -314,7 +350,10 @@ fn poll_decode(
     let idle_timeout = exchange.leased.target().options().idle_timeout;
     let connection = exchange.leased.connection();
     loop {
-        match decoder.decode(&mut connection.incoming.bytes).map_err(BodyError::Malformed)? {
+        match decoder
+            .decode(&mut connection.incoming.bytes)
+            .map_err(BodyError::Malformed)?
+        {
             Decoded::Data(data) => {
                 connection.deadline.disarm();
                 return Poll::Ready(Ok(Some(Frame::data(data))));
@@ -331,7 +370,10 @@ fn poll_decode(
             Poll::Ready(Ok(_)) => {}
             Poll::Pending => {
                 connection.deadline.arm_once(idle_timeout);
-                return connection.deadline.poll_expired(cx).map(|()| Err(BodyError::Timeout));
+                return connection
+                    .deadline
+                    .poll_expired(cx)
+                    .map(|()| Err(BodyError::Timeout));
             }
         }
     }

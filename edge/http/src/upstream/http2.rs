@@ -115,13 +115,19 @@ pub(super) async fn send(
     let request = translate(pool, parts, body)?;
     let unsent = match exchange(pool, connection, request).await {
         Ok(reply) => return Ok(reply),
-        Err(Failure { unsent: None, error }) => return Err(error),
-        Err(Failure { unsent: Some(request), .. }) => *request,
+        Err(Failure {
+            unsent: None,
+            error,
+        }) => return Err(error),
+        Err(Failure {
+            unsent: Some(request),
+            ..
+        }) => *request,
     };
     match ready(pool).await? {
-        Ready::Http2(connection) => {
-            exchange(pool, connection, unsent).await.map_err(|failure| failure.error)
-        }
+        Ready::Http2(connection) => exchange(pool, connection, unsent)
+            .await
+            .map_err(|failure| failure.error),
         // An upstream that has just spoken HTTP/2 is not asked in another protocol for the same request.
         Ready::Http1(_) => Err(UpstreamError::Closed),
     }
@@ -150,12 +156,18 @@ async fn exchange(
     let response = match outcome {
         None => {
             let error = UpstreamError::Timeout(TimeoutPhase::Read);
-            return Err(Failure { error, unsent: None });
+            return Err(Failure {
+                error,
+                unsent: None,
+            });
         }
         Some(Ok(response)) => response,
         Some(Err(mut failure)) => {
             let unsent = failure.take_message().map(Box::new);
-            return Err(Failure { error: UpstreamError::Http2(failure.into_error()), unsent });
+            return Err(Failure {
+                error: UpstreamError::Http2(failure.into_error()),
+                unsent,
+            });
         }
     };
     let idle_timeout = options.idle_timeout;
@@ -167,13 +179,22 @@ async fn exchange(
         Body::Http2(Box::new(body.holding(stream)))
     });
     strip_hop_by_hop(response.headers_mut());
-    Ok(UpstreamReply { response, upgrade: None })
+    Ok(UpstreamReply {
+        response,
+        upgrade: None,
+    })
 }
 
 /// A connection with room for a stream, opened if there is none and the limit allows another.
 async fn ready(pool: &Rc<Pool>) -> Result<Ready, UpstreamError> {
     let connections = &pool.http2;
-    let streams_max = pool.target.options().http2.streams_max.unwrap_or(STREAMS_MAX).max(1);
+    let streams_max = pool
+        .target
+        .options()
+        .http2
+        .streams_max
+        .unwrap_or(STREAMS_MAX)
+        .max(1);
     if connections.is_refused.get() {
         return Ok(Ready::Http1(None));
     }
@@ -190,8 +211,9 @@ async fn ready(pool: &Rc<Pool>) -> Result<Ready, UpstreamError> {
     if connections.open.borrow().len() >= pool.connections_max {
         // All are full: hyper queues the stream until the upstream allows another.
         let busiest = connections.pick(usize::MAX);
-        let exhausted =
-            UpstreamError::PoolExhausted { connections_max: pool.connections_max };
+        let exhausted = UpstreamError::PoolExhausted {
+            connections_max: pool.connections_max,
+        };
         return busiest.map(Ready::Http2).ok_or(exhausted);
     }
     open(pool).await
@@ -250,18 +272,26 @@ fn translate(
     let mut uri = UriParts::default();
     let is_tls = pool.target.tls().is_some();
     uri.scheme = Some(if is_tls { Scheme::HTTPS } else { Scheme::HTTP });
-    let authority = host.as_bytes().try_into().map_err(|_| UpstreamError::Request("host"))?;
+    let authority = host
+        .as_bytes()
+        .try_into()
+        .map_err(|_invalid| UpstreamError::Request("host"))?;
     uri.authority = Some(authority);
     let path = parts.uri.path_and_query().cloned();
     uri.path_and_query = Some(path.unwrap_or(PathAndQuery::from_static("/")));
-    parts.uri = Uri::from_parts(uri).map_err(|_| UpstreamError::Request("target"))?;
+    parts.uri = Uri::from_parts(uri).map_err(|_invalid| UpstreamError::Request("target"))?;
     parts.version = Version::HTTP_2;
     parts.headers.remove(header::UPGRADE);
     parts.headers.remove(header::EXPECT);
-    let accepts_trailers = parts.headers.get(header::TE).is_some_and(|te| te == "trailers");
+    let accepts_trailers = parts
+        .headers
+        .get(header::TE)
+        .is_some_and(|te| te == "trailers");
     strip_hop_by_hop(&mut parts.headers);
     if accepts_trailers {
-        parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        parts
+            .headers
+            .insert(header::TE, HeaderValue::from_static("trailers"));
     }
     Ok(Request::from_parts(parts, body))
 }

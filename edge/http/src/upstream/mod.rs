@@ -25,8 +25,8 @@ pub use self::target::{Http2Options, TargetError, TargetOptions, UpstreamTarget,
 pub use self::tls::{ClientIdentity, TlsError, TlsOptions, Verification};
 
 pub(crate) use self::http2::Stream;
-pub(crate) use self::pool::Slot;
 use self::pool::Pool;
+pub(crate) use self::pool::Slot;
 use crate::body::Body;
 use crate::io::Io;
 
@@ -65,14 +65,18 @@ pub struct UpgradedIo {
 
 impl std::fmt::Debug for UpgradedIo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpgradedIo").field("read_bytes", &self.read.len()).finish_non_exhaustive()
+        f.debug_struct("UpgradedIo")
+            .field("read_bytes", &self.read.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl std::fmt::Debug for UpstreamPools {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let targets = self.shared.pools.borrow().len();
-        f.debug_struct("UpstreamPools").field("targets", &targets).finish_non_exhaustive()
+        f.debug_struct("UpstreamPools")
+            .field("targets", &targets)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +88,9 @@ impl UpstreamPools {
             workers: workers.max(1),
             is_swept: Cell::new(false),
         };
-        UpstreamPools { shared: Rc::new(shared) }
+        UpstreamPools {
+            shared: Rc::new(shared),
+        }
     }
 
     /// Sends a request and returns the response as soon as its head is there; both bodies go on streaming.
@@ -116,9 +122,16 @@ impl UpstreamPools {
         if !self.shared.is_swept.replace(true) {
             tokio::task::spawn_local(sweep(Rc::downgrade(&self.shared)));
         }
-        let share = target.options().connections_max.div_ceil(self.shared.workers).max(1);
+        let share = target
+            .options()
+            .connections_max
+            .div_ceil(self.shared.workers)
+            .max(1);
         let pool = Rc::new(Pool::new(Arc::clone(target), share));
-        self.shared.pools.borrow_mut().insert(target.id(), Rc::clone(&pool));
+        self.shared
+            .pools
+            .borrow_mut()
+            .insert(target.id(), Rc::clone(&pool));
         pool
     }
 }
@@ -129,7 +142,9 @@ async fn sweep(shared: Weak<Shared>) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         shared.pools.borrow_mut().retain(|_, pool| !pool.sweep());
     }
 }

@@ -53,7 +53,9 @@ impl Connection {
         let mut byte = [0u8; 1];
         let mut buffer = ReadBuf::new(&mut byte);
         let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer).is_ready()
+        Pin::new(&mut self.io)
+            .poll_read(&mut cx, &mut buffer)
+            .is_ready()
     }
 }
 
@@ -63,6 +65,10 @@ pub(super) struct Pool {
     pub(super) http2: Http2Connections,
     /// The target's limit; this worker's share of it.
     pub(super) connections_max: usize,
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection moves in and out with every exchange, as a pointer"
+    )]
     idle: RefCell<Vec<Box<Connection>>>,
     open: Cell<usize>,
     waiters: RefCell<VecDeque<Rc<Waiter>>>,
@@ -121,7 +127,11 @@ impl Pool {
             let slot = Slot(Rc::clone(self));
             let timeout = self.target.options().keep_alive_timeout;
             if connection.idle_since.elapsed() < timeout && !connection.is_stale() {
-                return Some(Leased { connection, slot, is_reused: true });
+                return Some(Leased {
+                    connection,
+                    slot,
+                    is_reused: true,
+                });
             }
         }
     }
@@ -136,13 +146,21 @@ impl Pool {
 
     async fn lease_new(self: &Rc<Self>, slot: Slot) -> Result<Leased, UpstreamError> {
         let connected = connect(&self.target, &self.resolver).await?;
-        Ok(Leased { connection: Connection::new(connected.io), slot, is_reused: false })
+        Ok(Leased {
+            connection: Connection::new(connected.io),
+            slot,
+            is_reused: false,
+        })
     }
 
     /// Wraps a connection that was opened for HTTP/2 but speaks HTTP/1, if the limit allows.
     pub(super) fn adopt(self: &Rc<Self>, io: Io) -> Result<Leased, UpstreamError> {
         let slot = self.take_slot().ok_or_else(|| self.exhausted())?;
-        Ok(Leased { connection: Connection::new(io), slot, is_reused: false })
+        Ok(Leased {
+            connection: Connection::new(io),
+            slot,
+            is_reused: false,
+        })
     }
 
     async fn lease_waiting(self: &Rc<Self>, may_reuse: bool) -> Result<Leased, UpstreamError> {
@@ -152,8 +170,13 @@ impl Pool {
         let deadline = Deadline::new();
         deadline.arm(self.target.options().connect_timeout);
         loop {
-            let waiting = Waiting { pool: Rc::clone(self), waiter: Rc::default() };
-            self.waiters.borrow_mut().push_back(Rc::clone(&waiting.waiter));
+            let waiting = Waiting {
+                pool: Rc::clone(self),
+                waiter: Rc::default(),
+            };
+            self.waiters
+                .borrow_mut()
+                .push_back(Rc::clone(&waiting.waiter));
             let called = poll_fn(|cx| {
                 if waiting.waiter.is_called.get() {
                     return Poll::Ready(true);
@@ -179,7 +202,9 @@ impl Pool {
     }
 
     fn exhausted(&self) -> UpstreamError {
-        UpstreamError::PoolExhausted { connections_max: self.connections_max }
+        UpstreamError::PoolExhausted {
+            connections_max: self.connections_max,
+        }
     }
 
     /// Takes note that a connection is gone.
@@ -248,7 +273,11 @@ impl Leased {
 
     /// Gives the connection back for another exchange. The response must have been read to its end.
     pub(super) fn release(self) {
-        let Leased { mut connection, slot, .. } = self;
+        let Leased {
+            mut connection,
+            slot,
+            ..
+        } = self;
         if !slot.0.target.options().keep_alive || !connection.incoming.bytes.is_empty() {
             return;
         }
@@ -264,7 +293,9 @@ impl Leased {
 
     /// Takes the stream out for another protocol; the slot keeps counting it.
     pub(super) fn into_upgraded(self) -> (Io, bytes::Bytes, Slot) {
-        let Leased { connection, slot, .. } = self;
+        let Leased {
+            connection, slot, ..
+        } = self;
         let Connection { io, incoming, .. } = *connection;
         (io, incoming.bytes.freeze(), slot)
     }

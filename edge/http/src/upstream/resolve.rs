@@ -59,14 +59,19 @@ impl Resolver {
             return still_usable(cached).ok_or(error);
         }
         let addresses: Rc<[SocketAddr]> = found.into();
-        let answer = Answer { at: Instant::now(), addresses: Rc::clone(&addresses) };
+        let answer = Answer {
+            at: Instant::now(),
+            addresses: Rc::clone(&addresses),
+        };
         *self.cached.borrow_mut() = Some(answer);
         Ok(addresses)
     }
 }
 
 fn still_usable(cached: Option<Answer>) -> Option<Rc<[SocketAddr]>> {
-    cached.filter(|answer| answer.at.elapsed() < STALE).map(|answer| answer.addresses)
+    cached
+        .filter(|answer| answer.at.elapsed() < STALE)
+        .map(|answer| answer.addresses)
 }
 
 #[cfg(test)]
@@ -78,9 +83,14 @@ mod tests {
         let resolver = Resolver::default();
         let literal = resolver.addresses("127.0.0.1", 80).await.unwrap();
         assert_eq!(literal, ["127.0.0.1:80".parse().unwrap()]);
-        let addresses: Rc<[SocketAddr]> =
-            Rc::new(["10.0.0.1:80".parse().unwrap(), "10.0.0.2:80".parse().unwrap()]);
-        *resolver.cached.borrow_mut() = Some(Answer { at: Instant::now(), addresses });
+        let addresses: Rc<[SocketAddr]> = Rc::new([
+            "10.0.0.1:80".parse().unwrap(),
+            "10.0.0.2:80".parse().unwrap(),
+        ]);
+        *resolver.cached.borrow_mut() = Some(Answer {
+            at: Instant::now(),
+            addresses,
+        });
         let first = resolver.addresses("two.test", 80).await.unwrap();
         let second = resolver.addresses("two.test", 80).await.unwrap();
         assert_eq!(first[0], second[1]);

@@ -130,7 +130,9 @@ impl UpstreamTarget {
         }
         let target = Arc::new(UpstreamTarget::compile(options.clone())?);
         if interned.targets.len() >= interned.swept_at + SWEEP_EVERY {
-            interned.targets.retain(|_, target| target.strong_count() > 0);
+            interned
+                .targets
+                .retain(|_, target| target.strong_count() > 0);
             interned.swept_at = interned.targets.len();
         }
         interned.targets.insert(options, Arc::downgrade(&target));
@@ -144,23 +146,35 @@ impl UpstreamTarget {
             options.host.clone()
         };
         let default_port = if options.tls.is_some() { 443 } else { 80 };
+        let authority = if options.port == default_port {
+            host
+        } else {
+            format!("{host}:{}", options.port)
+        };
+        let authority: http::uri::Authority =
+            authority.parse().map_err(|_invalid| TargetError::Host)?;
         let authority =
-            if options.port == default_port { host } else { format!("{host}:{}", options.port) };
-        let authority: http::uri::Authority = authority.parse().map_err(|_| TargetError::Host)?;
-        let authority =
-            HeaderValue::from_str(authority.as_str()).map_err(|_| TargetError::Host)?;
+            HeaderValue::from_str(authority.as_str()).map_err(|_invalid| TargetError::Host)?;
         let tls = match &options.tls {
             None => None,
             Some(tls) => {
                 let name = tls.server_name.as_deref().unwrap_or(&options.host);
                 let server_name =
-                    ServerName::try_from(name.to_owned()).map_err(|_| TargetError::Host)?;
+                    ServerName::try_from(name.to_owned()).map_err(|_invalid| TargetError::Host)?;
                 let config = client_config(tls, options.version).map_err(TargetError::Tls)?;
-                Some(TargetTls { config, server_name })
+                Some(TargetTls {
+                    config,
+                    server_name,
+                })
             }
         };
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Ok(UpstreamTarget { id, options, authority, tls })
+        Ok(UpstreamTarget {
+            id,
+            options,
+            authority,
+            tls,
+        })
     }
 
     /// Unique in the process; equal for equal options while a target with them lives.

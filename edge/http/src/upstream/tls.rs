@@ -54,6 +54,9 @@ pub enum TlsError {
     Pem {
         /// Which document.
         part: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: rustls_pki_types::pem::Error,
     },
     /// The system's root certificates cannot be read.
     #[error("no usable root certificate on this system")]
@@ -92,8 +95,13 @@ pub(super) fn client_config(
     let builder = match options.verification {
         Verification::Full => builder.with_root_certificates(roots(options)?),
         Verification::AnyName => {
-            let verifier = AnyName { roots: roots(options)?, provider };
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            let verifier = AnyName {
+                roots: roots(options)?,
+                provider,
+            };
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
         }
         Verification::TrustAll => builder
             .dangerous()
@@ -103,9 +111,15 @@ pub(super) fn client_config(
         None => builder.with_no_client_auth(),
         Some(identity) => {
             let chain = certificates(&identity.chain_pem, "client certificate")?;
-            let key = PrivateKeyDer::from_pem_slice(&identity.key_pem)
-                .map_err(|_| TlsError::Pem { part: "client key" })?;
-            builder.with_client_auth_cert(chain, key).map_err(TlsError::Rustls)?
+            let key = PrivateKeyDer::from_pem_slice(&identity.key_pem).map_err(|source| {
+                TlsError::Pem {
+                    part: "client key",
+                    source,
+                }
+            })?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(TlsError::Rustls)?
         }
     };
     config.alpn_protocols = match version {
@@ -144,14 +158,22 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Arc::new(store)
     });
-    if store.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(Arc::clone(store)) }
+    if store.is_empty() {
+        Err(TlsError::NoSystemRoots)
+    } else {
+        Ok(Arc::clone(store))
+    }
 }
 
 fn certificates(pem: &[u8], part: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
-        .map_err(|_| TlsError::Pem { part })?;
-    if certificates.is_empty() { Err(TlsError::Pem { part }) } else { Ok(certificates) }
+        .map_err(|source| TlsError::Pem { part, source })?;
+    if certificates.is_empty() {
+        let source = rustls_pki_types::pem::Error::NoItemsFound;
+        return Err(TlsError::Pem { part, source });
+    }
+    Ok(certificates)
 }
 
 /// Checks the chain but not the name.
@@ -209,7 +231,9 @@ impl ServerCertVerifier for AnyName {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -246,6 +270,8 @@ impl ServerCertVerifier for TrustAll {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

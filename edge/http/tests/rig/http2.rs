@@ -38,7 +38,9 @@ async fn answer(request: Request<Incoming>) -> Result<Response<StreamBody<Frames
     trailers.insert("x-sum", "7".parse().unwrap());
     let frames = vec![Ok(Frame::data(body)), Ok(Frame::trailers(trailers))];
     let mut response = Response::new(StreamBody::new(tokio_stream::iter(frames)));
-    response.headers_mut().insert("x-host", host.parse().unwrap());
+    response
+        .headers_mut()
+        .insert("x-host", host.parse().unwrap());
     if let Some(cookie) = cookie {
         response.headers_mut().insert("x-cookie", cookie);
     }
@@ -66,5 +68,9 @@ pub(crate) async fn http2_request(
     let (parts, incoming) = sender.send_request(request).await.unwrap().into_parts();
     let collected = incoming.collect().await.unwrap();
     let trailers = collected.trailers().cloned();
-    (Response::from_parts(parts, ()), collected.to_bytes().to_vec(), trailers)
+    (
+        Response::from_parts(parts, ()),
+        collected.to_bytes().to_vec(),
+        trailers,
+    )
 }

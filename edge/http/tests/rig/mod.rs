@@ -14,9 +14,7 @@ use std::time::Duration;
 use tidegate_edge_http::bind::{Binds, Workers, start_workers};
 use tidegate_edge_http::body::{Body, BodyError};
 use tidegate_edge_http::server::{ConnectionFacts, Handler, Limits, Refusal, Reply};
-use tidegate_edge_http::upstream::{
-    TargetOptions, UpstreamPools, UpstreamTarget, UpstreamVersion,
-};
+use tidegate_edge_http::upstream::{TargetOptions, UpstreamPools, UpstreamTarget, UpstreamVersion};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +51,11 @@ pub(crate) struct TestHandler {
 
 impl TestHandler {
     pub(crate) fn new(behaviour: Behaviour, refused: Arc<AtomicUsize>) -> TestHandler {
-        TestHandler { behaviour, pools: UpstreamPools::new(1), refused }
+        TestHandler {
+            behaviour,
+            pools: UpstreamPools::new(1),
+            refused,
+        }
     }
 
     async fn forward(
@@ -67,7 +69,10 @@ impl TestHandler {
         let target = UpstreamTarget::intern(options).unwrap();
         match self.pools.send(&target, request).await {
             Ok(reply) => match reply.upgrade {
-                Some(upstream) => Reply::Upgrade { response: reply.response.map(drop), upstream },
+                Some(upstream) => Reply::Upgrade {
+                    response: reply.response.map(drop),
+                    upstream,
+                },
                 None => Reply::Response(reply.response),
             },
             Err(error) => {
@@ -84,8 +89,14 @@ impl Handler for TestHandler {
         match self.behaviour {
             Behaviour::Echo => Reply::Response(http::Response::new(request.into_body())),
             Behaviour::EchoUnknownLength => {
-                let body = request.into_body().collect(1 << 20).await.unwrap_or_default();
-                Reply::Response(http::Response::new(Body::stream(Unsized(Cell::new(Some(body))))))
+                let body = request
+                    .into_body()
+                    .collect(1 << 20)
+                    .await
+                    .unwrap_or_default();
+                Reply::Response(http::Response::new(Body::stream(Unsized(Cell::new(Some(
+                    body,
+                ))))))
             }
             Behaviour::Collect => match request.into_body().collect(1 << 20).await {
                 Ok(body) => Reply::Response(http::Response::new(Body::full(body))),
@@ -133,22 +144,32 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) async fn start(behaviour: Behaviour) -> Rig {
-        let limits =
-            Limits { request_body_bytes_max: Some(1 << 20), ..Limits::default() };
+        let limits = Limits {
+            request_body_bytes_max: Some(1 << 20),
+            ..Limits::default()
+        };
         Rig::with_limits(behaviour, limits).await
     }
 
     pub(crate) async fn with_limits(behaviour: Behaviour, limits: Limits) -> Rig {
         let refused = Arc::new(AtomicUsize::new(0));
         let drain = CancellationToken::new();
-        let binds = Binds { http: Some("127.0.0.1:0".parse().unwrap()), https: None };
+        let binds = Binds {
+            http: Some("127.0.0.1:0".parse().unwrap()),
+            https: None,
+        };
         let make = {
             let refused = Arc::clone(&refused);
             move |_| TestHandler::new(behaviour, Arc::clone(&refused))
         };
         let workers = start_workers(1, &binds, make, &limits, drain.clone()).unwrap();
         let address = workers.addresses().http.unwrap();
-        Rig { address, refused, workers: Some(workers), drain }
+        Rig {
+            address,
+            refused,
+            workers: Some(workers),
+            drain,
+        }
     }
 
     pub(crate) async fn client(&self) -> TcpStream {

@@ -74,7 +74,10 @@ impl TlsRig {
         config.alpn_protocols = vec![alpn.to_vec()];
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap()
     }
 
     /// The version in which a request over `alpn` is answered.
@@ -83,16 +86,28 @@ impl TlsRig {
         if alpn == b"h2" {
             let io = hyper_util::rt::TokioIo::new(stream);
             let executor = hyper_util::rt::TokioExecutor::new();
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+                .await
+                .unwrap();
             tokio::spawn(connection);
             let request = http::Request::get("https://localhost/")
                 .body(http_body_util::Empty::<bytes::Bytes>::new())
                 .unwrap();
-            return format!("{:?}", sender.send_request(request).await.unwrap().version());
+            return format!(
+                "{:?}",
+                sender.send_request(request).await.unwrap().version()
+            );
         }
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-        read_head(&mut stream).await.split(' ').next().unwrap().to_owned()
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        read_head(&mut stream)
+            .await
+            .split(' ')
+            .next()
+            .unwrap()
+            .to_owned()
     }
 
     /// The certificate that a new connection is shown.
