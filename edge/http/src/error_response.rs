@@ -69,26 +69,34 @@ impl ErrorTemplates {
     }
 
     fn find(&self, failure: &Failure, accept: &HeaderMap) -> Option<&ErrorTemplate> {
-        let by_type = self.0.get(failure.key.as_deref()?).or_else(|| self.0.get(DEFAULT_KEY))?;
+        let by_type = self
+            .0
+            .get(failure.key.as_deref()?)
+            .or_else(|| self.0.get(DEFAULT_KEY))?;
         let mut wanted: Vec<(u16, &str)> = accepted(accept).collect();
         wanted.sort_by_key(|(quality, _)| std::cmp::Reverse(*quality));
-        let exact = wanted.iter().find_map(|(_, media_type)| by_type.get(*media_type));
+        let exact = wanted
+            .iter()
+            .find_map(|(_, media_type)| by_type.get(*media_type));
         exact.or_else(|| by_type.get(ANY))
     }
 }
 
 impl ErrorTemplate {
-    fn compile(
-        template: &tidegate_model::api::ResponseTemplate,
-    ) -> Result<Self, TemplateError> {
+    fn compile(template: &tidegate_model::api::ResponseTemplate) -> Result<Self, TemplateError> {
         let status = template.status.map(StatusCode::from_u16).transpose();
         let headers = template.headers.iter().map(|(name, value)| {
-            Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
+            Some((
+                name.parse::<HeaderName>().ok()?,
+                HeaderValue::from_str(value).ok()?,
+            ))
         });
         let body = template.body.as_deref().map(Template::compile).transpose();
         Ok(Self {
             status: status.map_err(|_invalid| TemplateError::Status)?,
-            headers: headers.collect::<Option<_>>().ok_or(TemplateError::Header)?,
+            headers: headers
+                .collect::<Option<_>>()
+                .ok_or(TemplateError::Header)?,
             body: body.map_err(TemplateError::Body)?,
         })
     }
@@ -117,7 +125,10 @@ fn render_template(
         message: failure.message,
         parameters: failure.parameters,
     }));
-    let body = template.body.as_ref().and_then(|body| body.evaluate_text(exchange).ok().flatten());
+    let body = template
+        .body
+        .as_ref()
+        .and_then(|body| body.evaluate_text(exchange).ok().flatten());
     let body = Bytes::from(body.map(std::borrow::Cow::into_owned).unwrap_or_default());
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = template.status.unwrap_or(failure.status);
@@ -139,14 +150,19 @@ pub(crate) fn render_default(accept: &HeaderMap, failure: &Failure) -> Response<
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = failure.status;
     if !failure.status.is_client_error() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let Some(message) = failure.message.as_deref() else { return response };
+    let Some(message) = failure.message.as_deref() else {
+        return response;
+    };
     let (content_type, body) = match failure.content_type.as_deref() {
         Some(own) if own.starts_with(JSON) => (HeaderValue::from_static(JSON), message.to_owned()),
-        Some(_) | None if takes_json(accept) => {
-            (HeaderValue::from_static(JSON), json_body(failure.status, message))
-        }
+        Some(_) | None if takes_json(accept) => (
+            HeaderValue::from_static(JSON),
+            json_body(failure.status, message),
+        ),
         Some(_) | None => (TEXT, message.to_owned()),
     };
     response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -160,23 +176,36 @@ fn json_body(status: StatusCode, message: &str) -> String {
         message: &'a str,
         http_status_code: u16,
     }
-    let body = ErrorBody { message, http_status_code: status.as_u16() };
+    let body = ErrorBody {
+        message,
+        http_status_code: status.as_u16(),
+    };
     serde_json::to_string(&body).unwrap_or_default()
 }
 
 fn takes_json(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    values.into_iter().any(|value| value.contains(JSON) || value.contains(ANY))
+    let values = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .into_iter()
+        .any(|value| value.contains(JSON) || value.contains(ANY))
 }
 
 /// Media types of `Accept` with their quality in thousandths, in order of appearance.
 fn accepted(headers: &HeaderMap) -> impl Iterator<Item = (u16, &str)> {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(|entry| {
         let mut parts = entry.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or("");
         let quality = parts.find_map(|parameter| parameter.strip_prefix("q="));
-        let quality = quality.and_then(|quality| quality.parse::<f32>().ok()).unwrap_or(1.0);
+        let quality = quality
+            .and_then(|quality| quality.parse::<f32>().ok())
+            .unwrap_or(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

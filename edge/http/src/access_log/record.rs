@@ -3,9 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::Error as _};
-use time::{
-    OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description,
-};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 /// RFC 3339 in UTC with milliseconds.
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =

@@ -19,15 +19,19 @@ const FILE_MODE: u32 = 0o640;
 /// An opened target.
 pub(super) enum Output {
     Stdout(BufWriter<Stdout>),
-    File { path: PathBuf, file: BufWriter<File> },
+    File {
+        path: PathBuf,
+        file: BufWriter<File>,
+    },
 }
 
 impl Output {
     pub(super) fn open(target: AccessLogTarget) -> io::Result<Output> {
         match target {
-            AccessLogTarget::Stdout => {
-                Ok(Output::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout())))
-            }
+            AccessLogTarget::Stdout => Ok(Output::Stdout(BufWriter::with_capacity(
+                BUFFER_BYTES,
+                io::stdout(),
+            ))),
             AccessLogTarget::File(path) => {
                 let file = open_file(&path)?;
                 Ok(Output::File { path, file })
@@ -64,7 +68,11 @@ impl Output {
 }
 
 fn open_file(path: &PathBuf) -> io::Result<BufWriter<File>> {
-    let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .open(path)?;
     Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
 }
 

@@ -26,13 +26,21 @@ impl Rotation {
         let mut stretches = Vec::with_capacity(levels.len());
         let (mut floor, mut start) = (0, 0);
         for level in levels {
-            let members: Box<[usize]> =
-                (0..weights.len()).filter(|&endpoint| weights[endpoint] >= level).collect();
+            let members: Box<[usize]> = (0..weights.len())
+                .filter(|&endpoint| weights[endpoint] >= level)
+                .collect();
             let end = start + (level - floor) * members.len() as u64;
-            stretches.push(Stretch { end, start, members });
+            stretches.push(Stretch {
+                end,
+                start,
+                members,
+            });
             (floor, start) = (level, end);
         }
-        Self { stretches: stretches.into(), length: start }
+        Self {
+            stretches: stretches.into(),
+            length: start,
+        }
     }
 
     /// Picks in one cycle: the sum of the weights.
@@ -42,7 +50,9 @@ impl Rotation {
 
     /// The endpoint at a position below [`Rotation::length`].
     pub(super) fn at(&self, position: u64) -> usize {
-        let behind = self.stretches.partition_point(|stretch| stretch.end <= position);
+        let behind = self
+            .stretches
+            .partition_point(|stretch| stretch.end <= position);
         self.stretches.get(behind).map_or(0, |stretch| {
             let turn = (position - stretch.start) % stretch.members.len() as u64;
             stretch.members[usize::try_from(turn).unwrap_or(0)]

@@ -37,11 +37,18 @@ pub struct Balancer {
 enum Kind {
     Empty,
     Single,
-    RoundRobin { count: u64 },
-    Random { count: u64 },
+    RoundRobin {
+        count: u64,
+    },
+    Random {
+        count: u64,
+    },
     WeightedRoundRobin(Rotation),
     /// Running sums of the weights; the last is the length of a cycle.
-    WeightedRandom { sums: Box<[u64]>, seed: u64 },
+    WeightedRandom {
+        sums: Box<[u64]>,
+        seed: u64,
+    },
 }
 
 impl Balancer {
@@ -66,10 +73,16 @@ impl Balancer {
                     sum += weight;
                     sum
                 });
-                Kind::WeightedRandom { sums: sums.collect(), seed }
+                Kind::WeightedRandom {
+                    sums: sums.collect(),
+                    seed,
+                }
             }
         };
-        Self { kind, position: AtomicU64::new(0) }
+        Self {
+            kind,
+            position: AtomicU64::new(0),
+        }
     }
 
     /// The next endpoint's position in the list; `None` if the list is empty.

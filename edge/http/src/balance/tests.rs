@@ -7,11 +7,15 @@ use super::{Algorithm, Balancer};
 fn picks(algorithm: Algorithm, weights: &[u32], count: usize) -> Vec<usize> {
     let balancer = Balancer::new(algorithm, weights, 7);
     let mut random = SmallRng::seed_from_u64(1);
-    (0..count).map_while(|_| balancer.next(&mut random)).collect()
+    (0..count)
+        .map_while(|_| balancer.next(&mut random))
+        .collect()
 }
 
 fn counts(picks: &[usize], endpoints: usize) -> Vec<usize> {
-    (0..endpoints).map(|endpoint| picks.iter().filter(|&&pick| pick == endpoint).count()).collect()
+    (0..endpoints)
+        .map(|endpoint| picks.iter().filter(|&&pick| pick == endpoint).count())
+        .collect()
 }
 
 const ALL: [Algorithm; 4] = [
@@ -37,7 +41,10 @@ fn a_single_endpoint_is_always_next() {
 
 #[test]
 fn round_robin_ignores_weights() {
-    assert_eq!(picks(Algorithm::RoundRobin, &[5, 1, 1], 7), [0, 1, 2, 0, 1, 2, 0]);
+    assert_eq!(
+        picks(Algorithm::RoundRobin, &[5, 1, 1], 7),
+        [0, 1, 2, 0, 1, 2, 0]
+    );
 }
 
 #[test]
@@ -48,7 +55,10 @@ fn weighted_round_robin_takes_one_unit_from_each_that_has_some_left() {
         (&[2, 0, 3], &[0, 1, 2, 0, 2, 2]),
         (&[1, 1], &[0, 1, 0, 1]),
     ] {
-        assert_eq!(picks(Algorithm::WeightedRoundRobin, weights, order.len()), order);
+        assert_eq!(
+            picks(Algorithm::WeightedRoundRobin, weights, order.len()),
+            order
+        );
     }
 }
 
@@ -58,7 +68,10 @@ fn a_weighted_random_cycle_holds_each_weight_exactly() {
     for cycle in picks.chunks(8) {
         assert_eq!(counts(cycle, 3), [5, 2, 1]);
     }
-    assert!(picks.chunks(8).any(|cycle| cycle != &picks[..8]), "cycles differ");
+    assert!(
+        picks.chunks(8).any(|cycle| cycle != &picks[..8]),
+        "cycles differ"
+    );
 }
 
 #[test]
@@ -75,7 +88,10 @@ fn every_position_of_a_weighted_random_cycle_sees_every_endpoint() {
 #[test]
 fn random_reaches_every_endpoint_about_equally() {
     let counts = counts(&picks(Algorithm::Random, &[9, 1, 1], 3000), 3);
-    assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
+    assert!(
+        counts.iter().all(|count| (900..1100).contains(count)),
+        "{counts:?}"
+    );
 }
 
 #[test]

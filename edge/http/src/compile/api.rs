@@ -71,8 +71,16 @@ pub struct RefusedApi {
 
 impl From<Violation> for RefusedApi {
     fn from(violation: Violation) -> Self {
-        let Violation { path, value, expected, .. } = violation;
-        Self { path, message: format!("found {value}, expected {expected}") }
+        let Violation {
+            path,
+            value,
+            expected,
+            ..
+        } = violation;
+        Self {
+            path,
+            message: format!("found {value}, expected {expected}"),
+        }
     }
 }
 
@@ -120,10 +128,18 @@ pub(super) fn compile_api(
         return Ok(None);
     }
     let mut plans = Vec::new();
-    for (index, plan) in api.plans.iter().enumerate().filter(|(_, plan)| served(plan)) {
+    for (index, plan) in api
+        .plans
+        .iter()
+        .enumerate()
+        .filter(|(_, plan)| served(plan))
+    {
         plans.push(compile_plan(plan, &format!("plans[{index}]"), mode, &ctx)?);
     }
-    let scope = DeployScope { api: &facts, ambient: SystemAmbient };
+    let scope = DeployScope {
+        api: &facts,
+        ambient: SystemAmbient,
+    };
     let seed = rand::random();
     let endpoints = endpoint::build(&api.endpoint_groups, node.tenant.as_deref(), &scope, seed)
         .map_err(|error| refusal(error.path(), &error))?;
@@ -141,15 +157,26 @@ pub(super) fn compile_api(
 }
 
 fn acceptors(api: &Api) -> Box<[Acceptor]> {
-    let listeners = api.listeners.iter().enumerate().filter_map(|(index, listener)| {
-        if let Listener::Http(http) = listener { Some((index, http)) } else { None }
-    });
+    let listeners = api
+        .listeners
+        .iter()
+        .enumerate()
+        .filter_map(|(index, listener)| {
+            if let Listener::Http(http) = listener {
+                Some((index, http))
+            } else {
+                None
+            }
+        });
     let paths = listeners.flat_map(|(index, http)| {
-        http.paths.iter().enumerate().map(move |(path_index, path)| Acceptor {
-            host: path.host.clone(),
-            path: normalise(&path.path),
-            place: format!("listeners[{index}].paths[{path_index}]"),
-        })
+        http.paths
+            .iter()
+            .enumerate()
+            .map(move |(path_index, path)| Acceptor {
+                host: path.host.clone(),
+                path: normalise(&path.path),
+                place: format!("listeners[{index}].paths[{path_index}]"),
+            })
     });
     paths.collect()
 }
@@ -157,13 +184,19 @@ fn acceptors(api: &Api) -> Box<[Acceptor]> {
 fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
     let mut properties = ValueMap::new();
     for property in &api.properties {
-        properties.insert(Text::from(property.key.as_str()), Value::from(property.value.as_str()));
+        properties.insert(
+            Text::from(property.key.as_str()),
+            Value::from(property.value.as_str()),
+        );
     }
     let mut endpoints = ValueMap::new();
     for group in &api.endpoint_groups {
         let names = group.endpoints.iter().map(|endpoint| &endpoint.name);
         for name in std::iter::once(&group.name).chain(names) {
-            endpoints.insert(Text::from(name.as_str()), Value::from(format!("{name}:").as_str()));
+            endpoints.insert(
+                Text::from(name.as_str()),
+                Value::from(format!("{name}:").as_str()),
+            );
         }
     }
     ApiFacts {
@@ -223,8 +256,9 @@ fn compile_flows(
     ctx: &CompileContext<'_>,
 ) -> Result<Flows, RefusedApi> {
     let enabled = flows.iter().enumerate().filter(|(_, flow)| flow.enabled);
-    let compiled: Result<Vec<CompiledFlow>, RefusedApi> =
-        enabled.map(|(index, flow)| compile_flow(flow, &format!("{path}[{index}]"), ctx)).collect();
+    let compiled: Result<Vec<CompiledFlow>, RefusedApi> = enabled
+        .map(|(index, flow)| compile_flow(flow, &format!("{path}[{index}]"), ctx))
+        .collect();
     Ok(Flows::new(compiled?, mode))
 }
 
@@ -243,7 +277,11 @@ fn compile_flow(
     for (index, selector) in flow.selectors.iter().enumerate() {
         let place = format!("{path}.selectors[{index}]");
         match selector {
-            Selector::Http { path: pattern, path_operator, methods } => {
+            Selector::Http {
+                path: pattern,
+                path_operator,
+                methods,
+            } => {
                 let coverage = match path_operator {
                     PathOperator::Equals => Coverage::Whole,
                     PathOperator::StartsWith => Coverage::Beginning,
@@ -283,5 +321,8 @@ fn condition(source: &str, path: &str) -> Result<Condition, RefusedApi> {
 }
 
 fn refusal(path: &str, error: &dyn std::fmt::Display) -> RefusedApi {
-    RefusedApi { path: path.to_owned(), message: error.to_string() }
+    RefusedApi {
+        path: path.to_owned(),
+        message: error.to_string(),
+    }
 }

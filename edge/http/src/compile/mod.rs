@@ -103,7 +103,10 @@ struct Source {
 
 impl Source {
     fn new(object: &Arc<ApiObject>, digest: [u8; 32]) -> Self {
-        Self { object: Arc::downgrade(object), digest }
+        Self {
+            object: Arc::downgrade(object),
+            digest,
+        }
     }
 
     /// A weak pointer keeps its address taken, so equal addresses are the same object.
@@ -134,11 +137,16 @@ impl CompiledSnapshot {
     /// Whether an API of this id is served.
     #[must_use]
     pub fn serves(&self, id: &str) -> bool {
-        self.apis.binary_search_by(|served| served.api.id.as_str().cmp(id)).is_ok()
+        self.apis
+            .binary_search_by(|served| served.api.id.as_str().cmp(id))
+            .is_ok()
     }
 
     fn find(&self, id: &str) -> Option<&ServedApi> {
-        let position = self.apis.binary_search_by(|served| served.api.id.as_str().cmp(id)).ok()?;
+        let position = self
+            .apis
+            .binary_search_by(|served| served.api.id.as_str().cmp(id))
+            .ok()?;
         self.apis.get(position)
     }
 }
@@ -163,7 +171,11 @@ pub fn compile(
         };
         let sources = subscriptions.remove(object.id.as_str()).unwrap_or_default();
         let subscriptions = index_subscriptions(sources, known, &mut refused);
-        apis.push(ServedApi { api, subscriptions, source });
+        apis.push(ServedApi {
+            api,
+            subscriptions,
+            source,
+        });
     }
     apis.sort_by(|left, right| left.api.id.cmp(&right.api.id));
     let router = route(&apis, &mut refused);
@@ -191,7 +203,10 @@ type BySubscribedApi<'s> = HashMap<&'s str, Vec<Arc<SubscriptionObject>>, Random
 fn by_api(subscriptions: &[Arc<SubscriptionObject>]) -> BySubscribedApi<'_> {
     let mut by_api = BySubscribedApi::default();
     for subscription in subscriptions {
-        by_api.entry(subscription.api.as_str()).or_default().push(Arc::clone(subscription));
+        by_api
+            .entry(subscription.api.as_str())
+            .or_default()
+            .push(Arc::clone(subscription));
     }
     by_api
 }
@@ -227,7 +242,13 @@ fn compile_object(
     };
     let (code, path, message) = refusal;
     let id = object.id.as_str().to_owned();
-    refused.push(ObjectRefusal { kind: ObjectKind::Api, id, code, path, message });
+    refused.push(ObjectRefusal {
+        kind: ObjectKind::Api,
+        id,
+        code,
+        path,
+        message,
+    });
     known.map(|known| (Arc::clone(&known.api), known.source.clone()))
 }
 
@@ -258,7 +279,9 @@ fn route(apis: &[ServedApi], refused: &mut Vec<ObjectRefusal>) -> Router {
         for acceptor in &served.api.acceptors {
             let added = builder.add(acceptor.host.as_deref(), &acceptor.path, number);
             let Err(duplicate) = added else { continue };
-            let holder = apis.get(duplicate.holder as usize).map(|holder| holder.api.id.as_str());
+            let holder = apis
+                .get(duplicate.holder as usize)
+                .map(|holder| holder.api.id.as_str());
             refused.push(ObjectRefusal {
                 kind: ObjectKind::Api,
                 id: served.api.id.as_str().to_owned(),

@@ -80,7 +80,9 @@ pub fn build(
     let mut endpoints = Endpoints::default();
     let mut compiled = Vec::with_capacity(groups.len());
     for (group_index, group) in groups.iter().enumerate() {
-        endpoints.names.insert(group.name.as_str().into(), Named::Group(group_index));
+        endpoints
+            .names
+            .insert(group.name.as_str().into(), Named::Group(group_index));
         let (mut primaries, mut secondaries) = (Vec::new(), Vec::new());
         for (index, endpoint) in group.endpoints.iter().enumerate() {
             if !serves_tenant(endpoint, tenant) {
@@ -88,12 +90,23 @@ pub fn build(
             }
             let path = format!("endpointGroups[{group_index}].endpoints[{index}]");
             let built = Arc::new(build_endpoint(group, endpoint, &path, scope)?);
-            let list = if endpoint.secondary { &mut secondaries } else { &mut primaries };
+            let list = if endpoint.secondary {
+                &mut secondaries
+            } else {
+                &mut primaries
+            };
             list.push((Arc::clone(&built), endpoint.weight, endpoint.name.as_str()));
         }
-        compiled.push(build_group(group.load_balancer, &primaries, &secondaries, seed));
+        compiled.push(build_group(
+            group.load_balancer,
+            &primaries,
+            &secondaries,
+            seed,
+        ));
         for (endpoint, _, name) in primaries.into_iter().chain(secondaries) {
-            endpoints.names.insert(name.into(), Named::Endpoint(endpoint));
+            endpoints
+                .names
+                .insert(name.into(), Named::Endpoint(endpoint));
         }
     }
     endpoints.groups = compiled.into();
@@ -124,7 +137,10 @@ fn build_group(
         Balancer::new(algorithm, &weights, seed)
     };
     let list = |members: &[Member<'_>]| {
-        members.iter().map(|(endpoint, _, _)| Arc::clone(endpoint)).collect()
+        members
+            .iter()
+            .map(|(endpoint, _, _)| Arc::clone(endpoint))
+            .collect()
     };
     CompiledGroup {
         primary_balancer: balancer(primaries),
@@ -141,7 +157,11 @@ fn build_endpoint(
     scope: &dyn Scope,
 ) -> Result<CompiledEndpoint, BuildError> {
     if endpoint.kind != HTTP_PROXY {
-        return Err(invalid(format!("{path}.type"), &endpoint.kind, "http-proxy"));
+        return Err(invalid(
+            format!("{path}.type"),
+            &endpoint.kind,
+            "http-proxy",
+        ));
     }
     let configuration = endpoint.http_configuration(group).map_err(|violations| {
         let first = violations.into_iter().next();
@@ -152,7 +172,11 @@ fn build_endpoint(
     })?;
     if configuration.proxy != HttpProxy::Direct {
         let place = format!("{path}.sharedConfiguration.proxy");
-        return Err(invalid(place, "a proxy", "no proxy: this edge calls endpoints directly"));
+        return Err(invalid(
+            place,
+            "a proxy",
+            "no proxy: this edge calls endpoints directly",
+        ));
     }
     let place = format!("{path}.configuration.target");
     let url = deploy_text(&configuration.target, &place, scope)?;
@@ -160,8 +184,10 @@ fn build_endpoint(
         .parse()
         .map_err(|_invalid| invalid(place.clone(), &url, "an absolute URL"))?;
     let target = target_options(&configuration, &uri, path)?;
-    let target = UpstreamTarget::intern(target)
-        .map_err(|source| BuildError::Target { path: place, source })?;
+    let target = UpstreamTarget::intern(target).map_err(|source| BuildError::Target {
+        path: place,
+        source,
+    })?;
     let mut headers = Vec::with_capacity(configuration.headers.len());
     for (index, header) in configuration.headers.iter().enumerate() {
         let place = format!("{path}.headers[{index}]");
@@ -194,15 +220,23 @@ fn target_options(
         "https" | "wss" => (true, false),
         "grpc" => (false, true),
         "grpcs" => (true, true),
-        other => return Err(invalid(place(), other, "http, https, ws, wss, grpc or grpcs")),
+        other => {
+            return Err(invalid(
+                place(),
+                other,
+                "http, https, ws, wss, grpc or grpcs",
+            ));
+        }
     };
     let Some(host) = uri.host() else {
         return Err(invalid(place(), &uri.to_string(), "a URL with a host"));
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let http = &configuration.http;
-    let mut options =
-        TargetOptions::new(host, uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }));
+    let mut options = TargetOptions::new(
+        host,
+        uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+    );
     if is_tls {
         options.tls = Some(tls_options(&configuration.ssl, path)?);
     }
@@ -216,9 +250,14 @@ fn target_options(
     options.idle_timeout = millis(http.idle_timeout_ms);
     options.keep_alive = http.keep_alive;
     options.keep_alive_timeout = millis(http.keep_alive_timeout_ms);
-    options.connections_max = usize::try_from(http.max_concurrent_connections).unwrap_or(1).max(1);
+    options.connections_max = usize::try_from(http.max_concurrent_connections)
+        .unwrap_or(1)
+        .max(1);
     options.http2 = Http2Options {
-        streams_max: http.http2.multiplexing_limit.and_then(|limit| usize::try_from(limit).ok()),
+        streams_max: http
+            .http2
+            .multiplexing_limit
+            .and_then(|limit| usize::try_from(limit).ok()),
         connection_window_bytes: http.http2.connection_window_bytes,
         stream_window_bytes: http.http2.stream_window_bytes,
         frame_bytes_max: Some(http.http2.max_frame_bytes),
@@ -232,7 +271,10 @@ fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
         (false, true) => Verification::Full,
         (false, false) => Verification::AnyName,
     };
-    let mut options = TlsOptions { verification, ..TlsOptions::default() };
+    let mut options = TlsOptions {
+        verification,
+        ..TlsOptions::default()
+    };
     if let Some(store) = &ssl.trust_store {
         let place = format!("{path}.ssl.trustStore");
         if store.format != StoreFormat::Pem {
@@ -242,7 +284,9 @@ fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
     }
     if let Some(store) = &ssl.key_store {
         let place = format!("{path}.ssl.keyStore");
-        let KeyStore::Pem { certificate, key } = store else { return Err(not_pem(&place)) };
+        let KeyStore::Pem { certificate, key } = store else {
+            return Err(not_pem(&place));
+        };
         options.client_identity = Some(ClientIdentity {
             chain_pem: read(certificate, &place)?,
             key_pem: read(key, &place)?,
@@ -252,7 +296,11 @@ fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
 }
 
 fn not_pem(path: &str) -> BuildError {
-    invalid(format!("{path}.type"), "a binary store", "PEM, the only kind this edge reads")
+    invalid(
+        format!("{path}.type"),
+        "a binary store",
+        "PEM, the only kind this edge reads",
+    )
 }
 
 fn read(source: &StoreSource, path: &str) -> Result<Vec<u8>, BuildError> {
@@ -274,9 +322,13 @@ fn millis(millis: u32) -> Duration {
 fn deploy_text(source: &str, path: &str, scope: &dyn Scope) -> Result<String, BuildError> {
     let template = Template::compile(source)
         .map_err(|error| invalid(path.to_owned(), &error.to_string(), "text or expressions"))?;
-    let text = template
-        .evaluate_text(scope)
-        .map_err(|error| invalid(path.to_owned(), &error.to_string(), "an evaluable expression"))?;
+    let text = template.evaluate_text(scope).map_err(|error| {
+        invalid(
+            path.to_owned(),
+            &error.to_string(),
+            "an evaluable expression",
+        )
+    })?;
     Ok(text.map(|text| text.trim().to_owned()).unwrap_or_default())
 }
 

@@ -43,9 +43,14 @@ pub struct CompiledGroup {
 
 impl CompiledGroup {
     fn next(&self, random: &mut impl RngCore) -> Option<&Arc<CompiledEndpoint>> {
-        let primary = self.primary_balancer.next(random).and_then(|at| self.primaries.get(at));
+        let primary = self
+            .primary_balancer
+            .next(random)
+            .and_then(|at| self.primaries.get(at));
         primary.or_else(|| {
-            self.secondary_balancer.next(random).and_then(|at| self.secondaries.get(at))
+            self.secondary_balancer
+                .next(random)
+                .and_then(|at| self.secondaries.get(at))
         })
     }
 }
@@ -107,10 +112,18 @@ impl Endpoints {
                 Named::Endpoint(endpoint) => Arc::clone(endpoint),
                 Named::Group(group) => self.groups.get(*group)?.next(random).cloned()?,
             };
-            return Some(Destination { endpoint, elsewhere: None, path: split_path(path) });
+            return Some(Destination {
+                endpoint,
+                elsewhere: None,
+                path: split_path(path),
+            });
         }
         let endpoint = self.next(random)?;
-        Some(Destination { endpoint, elsewhere: None, path: split_path(text) })
+        Some(Destination {
+            endpoint,
+            elsewhere: None,
+            path: split_path(text),
+        })
     }
 }
 
@@ -133,8 +146,16 @@ fn retarget(like: &UpstreamTarget, uri: &Uri) -> Option<Arc<UpstreamTarget>> {
     let known = like.options();
     let tls = is_tls.then(|| {
         let tls = known.tls.clone().unwrap_or_default();
-        TlsOptions { server_name: None, ..tls }
+        TlsOptions {
+            server_name: None,
+            ..tls
+        }
     });
-    let options = TargetOptions { host: host.to_owned(), port, tls, ..known.clone() };
+    let options = TargetOptions {
+        host: host.to_owned(),
+        port,
+        tls,
+        ..known.clone()
+    };
     UpstreamTarget::intern(options).ok()
 }

@@ -67,11 +67,18 @@ async fn call_endpoint(
         None => &destination.endpoint.target,
     };
     let request = build_request(life, &destination)?;
-    let path = gateway.access_log.as_ref().map(|_| request.uri().path().to_owned());
+    let path = gateway
+        .access_log
+        .as_ref()
+        .map(|_| request.uri().path().to_owned());
     let begun = Instant::now();
     let sent = gateway.pools.send(target, request).await;
     let (target, duration) = (Arc::clone(target), begun.elapsed());
-    life.called = Some(Called { target, path, duration });
+    life.called = Some(Called {
+        target,
+        path,
+        duration,
+    });
     let reply = sent.map_err(|error| {
         gateway.metrics.upstream_failed(&error);
         failure(error)
@@ -108,7 +115,11 @@ fn destination(
     match exchange.attributes.get_platform("request.endpoint") {
         None | Some(Value::Null) => {
             let endpoint = gateway.random(|random| endpoints.next(random))?;
-            Some(Destination { endpoint, elsewhere: None, path: None })
+            Some(Destination {
+                endpoint,
+                elsewhere: None,
+                path: None,
+            })
         }
         Some(routed) => {
             let text = text_of(routed)?;
@@ -123,10 +134,17 @@ fn build_request(
 ) -> Result<Request<Body>, Interruption> {
     let exchange = &mut life.exchange;
     let method = method(exchange)?;
-    let overrides = exchange.attributes.get_platform("request.endpoint.override");
-    let is_overridden = overrides.and_then(text_of).is_some_and(|text| text.as_str() == "true");
+    let overrides = exchange
+        .attributes
+        .get_platform("request.endpoint.override");
+    let is_overridden = overrides
+        .and_then(text_of)
+        .is_some_and(|text| text.as_str() == "true");
     let replaced = TargetPath::default();
-    let base = match (&destination.elsewhere, is_overridden && destination.path.is_some()) {
+    let base = match (
+        &destination.elsewhere,
+        is_overridden && destination.path.is_some(),
+    ) {
         (Some((_, path)), _) => path,
         (None, true) => &replaced,
         (None, false) => &destination.endpoint.path,
@@ -173,7 +191,11 @@ fn joined(own: Option<Text>, routed: Option<&str>) -> Option<Text> {
 
 /// The client's method, unless a policy chose another.
 fn method(exchange: &Exchange) -> Result<Method, Interruption> {
-    let Some(chosen) = exchange.attributes.get_platform("request.method").and_then(text_of) else {
+    let Some(chosen) = exchange
+        .attributes
+        .get_platform("request.method")
+        .and_then(text_of)
+    else {
         return Ok(exchange.request.method.clone());
     };
     Method::from_bytes(chosen.as_bytes()).map_err(|_invalid| {

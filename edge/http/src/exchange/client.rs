@@ -25,7 +25,10 @@ pub(super) struct ClientIdentifiers {
 
 impl Default for ClientIdentifiers {
     fn default() -> Self {
-        Self { places: vec![None; PLACES].into(), hasher: ahash::RandomState::new() }
+        Self {
+            places: vec![None; PLACES].into(),
+            hasher: ahash::RandomState::new(),
+        }
     }
 }
 
@@ -45,8 +48,7 @@ impl ClientIdentifiers {
             text.push(HEX[usize::from(byte >> 4)]);
             text.push(HEX[usize::from(byte & 0x0f)]);
         }
-        let identifier =
-            HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
+        let identifier = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
         *place = Some((address, identifier.clone()));
         identifier
     }
@@ -58,7 +60,9 @@ pub(super) fn combined(
     computed: HeaderValue,
     transaction: &HeaderValue,
 ) -> HeaderValue {
-    let Some(given) = given.filter(|given| !given.is_empty()) else { return computed };
+    let Some(given) = given.filter(|given| !given.is_empty()) else {
+        return computed;
+    };
     let is_ours = given.as_bytes().ends_with(computed.as_bytes())
         || given.as_bytes().ends_with(transaction.as_bytes());
     if is_ours {

@@ -31,7 +31,10 @@ impl TransactionIds {
             !given.is_empty() && given.len() <= TRANSACTION_ID_BYTES_MAX && given.to_str().is_ok()
         });
         let transaction = given.cloned().unwrap_or_else(|| request.clone());
-        Self { request, transaction }
+        Self {
+            request,
+            transaction,
+        }
     }
 
     /// Sets both fields, whatever the other side said.
@@ -48,9 +51,13 @@ pub(super) fn client_address(headers: &HeaderMap, connection: IpAddr) -> IpAddr 
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(',').next())
         .map(str::trim);
-    let Some(first) = first else { return connection };
+    let Some(first) = first else {
+        return connection;
+    };
     let bare = first.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse().or_else(|_| first.parse::<SocketAddr>().map(|known| known.ip()));
+    let address = bare
+        .parse()
+        .or_else(|_| first.parse::<SocketAddr>().map(|known| known.ip()));
     address.unwrap_or(connection)
 }
 

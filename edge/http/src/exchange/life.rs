@@ -1,7 +1,7 @@
 //! The phases of one request, in the order of `gravitee-v4.md` §3.1.
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH, header::HOST};
 use http::uri::{Authority, PathAndQuery};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH, header::HOST};
 use tidegate_expression::Text;
 use tidegate_policy::{Exchange, Failure, Outcome, Phase, RequestFacts};
 
@@ -67,13 +67,24 @@ impl<'s> Life<'s> {
         let target = target.unwrap_or(PathAndQuery::from_static("/"));
         let context_path = route.context_path.clone();
         let mut facts = RequestFacts::new(parts.method, target, context_path);
-        facts.id = ids.request.to_str().map(Text::from).unwrap_or(Text::constant(""));
+        facts.id = ids
+            .request
+            .to_str()
+            .map(Text::from)
+            .unwrap_or(Text::constant(""));
         facts.transaction_id = if ids.transaction == ids.request {
             facts.id.clone()
         } else {
-            ids.transaction.to_str().map(Text::from).unwrap_or(Text::constant(""))
+            ids.transaction
+                .to_str()
+                .map(Text::from)
+                .unwrap_or(Text::constant(""))
         };
-        facts.scheme = if connection.tls.is_some() { "https" } else { "http" };
+        facts.scheme = if connection.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         facts.authority = parts
             .headers
             .remove(HOST)
@@ -108,7 +119,9 @@ impl<'s> Life<'s> {
             Ok(Err(interruption)) => interruption,
             Err(Elapsed) => {
                 let failure = Failure::new(StatusCode::GATEWAY_TIMEOUT);
-                let failure = failure.with_key("REQUEST_TIMEOUT").with_message("Request timeout");
+                let failure = failure
+                    .with_key("REQUEST_TIMEOUT")
+                    .with_message("Request timeout");
                 Interruption::Failed(Box::new(failure))
             }
         };
@@ -125,13 +138,18 @@ impl<'s> Life<'s> {
 
     /// The phases. Organisation flows (1, 12) and CORS (2, 11) will stand around them.
     async fn phases(&mut self, gateway: &Gateway) -> Result<(), Interruption> {
-        let ServedApi { api, subscriptions, .. } = self.served;
+        let ServedApi {
+            api, subscriptions, ..
+        } = self.served;
         let context = &gateway.context;
         // 3 security chain
-        self.buffer_request(context, api.security.needs().request_content).await?;
+        self.buffer_request(context, api.security.needs().request_content)
+            .await?;
         let hasher = self.snapshot.hasher();
         // The plan is known even when its own check fails, for logs and templates.
-        let authenticated = api.security.authenticate(&mut self.exchange, subscriptions, hasher);
+        let authenticated = api
+            .security
+            .authenticate(&mut self.exchange, subscriptions, hasher);
         let plan = authenticated?;
         self.plan = Some(plan);
         // 4 before the API: path parameters, client identifier
@@ -140,11 +158,13 @@ impl<'s> Life<'s> {
         self.client_identifier = Some(self.identify(gateway));
         // 6 and 7 flows on the request; plan first, each chain chosen once
         let selectors = plan.flows.selector_needs() | api.flows.selector_needs();
-        self.buffer_request(context, selectors.request_content).await?;
+        self.buffer_request(context, selectors.request_content)
+            .await?;
         let plan_flows = plan.flows.select(&self.exchange);
         let mut needs = plan.flows.needs(&plan_flows);
         self.buffer_request(context, needs.request_content).await?;
-        self.run_flows(context, &plan.flows, &plan_flows, Phase::Request).await?;
+        self.run_flows(context, &plan.flows, &plan_flows, Phase::Request)
+            .await?;
         let api_flows = api.flows.select(&self.exchange);
         if api.is_match_required && plan_flows.is_empty() && api_flows.is_empty() {
             let failure = Failure::new(StatusCode::NOT_FOUND);
@@ -152,13 +172,17 @@ impl<'s> Life<'s> {
         }
         needs |= api.flows.needs(&api_flows);
         self.buffer_request(context, needs.request_content).await?;
-        self.run_flows(context, &api.flows, &api_flows, Phase::Request).await?;
+        self.run_flows(context, &api.flows, &api_flows, Phase::Request)
+            .await?;
         // 8 the endpoint, or what a policy put in its place
         call::invoke(self, gateway, &api.endpoints).await?;
         // 9 and 10 flows on the response, in the same order
-        self.buffer_response(context, needs.response_content).await?;
-        self.run_flows(context, &plan.flows, &plan_flows, Phase::Response).await?;
-        self.run_flows(context, &api.flows, &api_flows, Phase::Response).await
+        self.buffer_response(context, needs.response_content)
+            .await?;
+        self.run_flows(context, &plan.flows, &plan_flows, Phase::Response)
+            .await?;
+        self.run_flows(context, &api.flows, &api_flows, Phase::Response)
+            .await
     }
 
     async fn run_flows(
@@ -171,7 +195,10 @@ impl<'s> Life<'s> {
         if selection.is_empty() {
             return Ok(());
         }
-        match flows.run(selection, phase, &mut self.exchange, &context.services).await {
+        match flows
+            .run(selection, phase, &mut self.exchange, &context.services)
+            .await
+        {
             Outcome::Continue => Ok(()),
             Outcome::Respond(response) => Err(Interruption::Answered(response)),
             Outcome::Fail(failure) => Err(Interruption::Failed(failure)),
@@ -179,18 +206,25 @@ impl<'s> Life<'s> {
     }
 
     /// Reads the request body into memory, once, if something reads it.
-    async fn buffer_request(&mut self, context: &Context, wanted: bool) -> Result<(), Interruption> {
+    async fn buffer_request(
+        &mut self,
+        context: &Context,
+        wanted: bool,
+    ) -> Result<(), Interruption> {
         if !wanted || self.exchange.request.content.bytes().is_some() {
             return Ok(());
         }
         let body = std::mem::take(&mut self.request_body);
-        let content = body.collect(context.settings.content_bytes_max).await.map_err(|error| {
-            let status = match &error {
-                BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            Box::new(Failure::new(status).with_cause(error))
-        })?;
+        let content = body
+            .collect(context.settings.content_bytes_max)
+            .await
+            .map_err(|error| {
+                let status = match &error {
+                    BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                Box::new(Failure::new(status).with_cause(error))
+            })?;
         self.exchange.request.content.set(content);
         Ok(())
     }
@@ -204,9 +238,10 @@ impl<'s> Life<'s> {
             return Ok(());
         }
         let body = std::mem::take(&mut self.response_body);
-        let content = body.collect(context.settings.content_bytes_max).await.map_err(|error| {
-            Box::new(call::connection_error().with_cause(error))
-        })?;
+        let content = body
+            .collect(context.settings.content_bytes_max)
+            .await
+            .map_err(|error| Box::new(call::connection_error().with_cause(error)))?;
         self.exchange.response.content.set(content);
         Ok(())
     }
@@ -220,9 +255,16 @@ impl<'s> Life<'s> {
             _ => None,
         };
         let computed = known.unwrap_or_else(|| {
-            gateway.clients.borrow_mut().of_address(request.remote_address)
+            gateway
+                .clients
+                .borrow_mut()
+                .of_address(request.remote_address)
         });
-        combined(request.headers.get(&CLIENT_IDENTIFIER), computed, &self.ids.transaction)
+        combined(
+            request.headers.get(&CLIENT_IDENTIFIER),
+            computed,
+            &self.ids.transaction,
+        )
     }
 
     fn fail(&mut self, failure: Box<Failure>) {
@@ -242,7 +284,10 @@ impl<'s> Life<'s> {
 
     /// Answers a request whose code panicked; nothing of the exchange is trusted but its ids.
     pub(super) fn abandon(&mut self) {
-        tracing::error!(tidegate.api.id = self.exchange.api.id.as_str(), "request panicked");
+        tracing::error!(
+            tidegate.api.id = self.exchange.api.id.as_str(),
+            "request panicked"
+        );
         self.upgrade = None;
         let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR);
         self.fail(Box::new(failure.with_message("Internal Server Error")));

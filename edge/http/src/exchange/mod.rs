@@ -119,7 +119,9 @@ impl Gateway {
         let exclusions = node.tags.exclusions().iter().map(|tag| format!("!{tag}"));
         let tags = node.tags.inclusions().iter().cloned().chain(exclusions);
         let context = Context {
-            services: Services { ambient: Arc::new(SystemAmbient) },
+            services: Services {
+                ambient: Arc::new(SystemAmbient),
+            },
             node: Arc::new(PolicyNode {
                 id: node.id.as_str().into(),
                 version: node.version.as_str().into(),
@@ -163,7 +165,10 @@ impl Gateway {
         request: Request<Body>,
         connection: &ConnectionFacts,
     ) -> Reply {
-        let arrival = Arrival { instant: Instant::now(), timestamp_ms: now_ms() };
+        let arrival = Arrival {
+            instant: Instant::now(),
+            timestamp_ms: now_ms(),
+        };
         let head = self.access_log.as_ref().map(|_| Head::of(&request));
         let mut life = Life::begin(self, route, request, connection, arrival);
         let lived = AssertUnwindSafe(life.run(self)).catch_unwind().await;
@@ -173,7 +178,8 @@ impl Gateway {
         let counters = snapshot.counters(route, &self.metrics);
         let reply = life.finish(self);
         let status = status(&reply);
-        self.metrics.answered(counters, status, arrival.instant.elapsed());
+        self.metrics
+            .answered(counters, status, arrival.instant.elapsed());
         match (head, &self.access_log) {
             (Some(head), Some(log)) => {
                 let record = head.record(&life, status, arrival);
@@ -184,14 +190,21 @@ impl Gateway {
     }
 
     fn not_found(&self, request: &Request<Body>, connection: &ConnectionFacts) -> Reply {
-        let arrival = Arrival { instant: Instant::now(), timestamp_ms: now_ms() };
+        let arrival = Arrival {
+            instant: Instant::now(),
+            timestamp_ms: now_ms(),
+        };
         let mut response = Response::new(Body::full(NO_CONTEXT_PATH));
         *response.status_mut() = StatusCode::NOT_FOUND;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         let ids = forwarded::TransactionIds::of(request.headers(), &self.ids);
         ids.write(headers);
-        self.metrics.answered(&self.no_api, StatusCode::NOT_FOUND, arrival.instant.elapsed());
+        self.metrics.answered(
+            &self.no_api,
+            StatusCode::NOT_FOUND,
+            arrival.instant.elapsed(),
+        );
         let reply = Reply::Response(response);
         match &self.access_log {
             Some(log) => {

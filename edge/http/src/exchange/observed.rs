@@ -34,7 +34,12 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn of(request: &Request<Body>) -> Self {
-        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let text = |name| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         Self {
             method: request.method().as_str().to_owned(),
             host: text(HOST).unwrap_or_default().to_owned(),
@@ -61,7 +66,11 @@ impl Head {
             host: self.host,
             uri: self.uri,
             http_version: self.version,
-            scheme: if connection.tls.is_some() { "https" } else { "http" },
+            scheme: if connection.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            },
             status: StatusCode::NOT_FOUND.as_u16(),
             remote_address: Some(connection.remote.ip().to_string()),
             local_address: Some(connection.local.ip()),
@@ -115,15 +124,24 @@ impl Head {
             remote_address: Some(exchange.request.remote_address.to_string()),
             local_address: Some(exchange.request.local_address.ip()),
             endpoint: called.map(|called| {
-                let scheme = if called.target.options().tls.is_some() { "https" } else { "http" };
+                let scheme = if called.target.options().tls.is_some() {
+                    "https"
+                } else {
+                    "http"
+                };
                 let authority = lossy(called.target.authority().as_bytes());
-                format!("{scheme}://{authority}{}", called.path.as_deref().unwrap_or(""))
+                format!(
+                    "{scheme}://{authority}{}",
+                    called.path.as_deref().unwrap_or("")
+                )
             }),
             endpoint_response_time_ms: endpoint_time.map(millis),
             gateway_response_time_ms: millis(elapsed),
             gateway_latency_ms: millis(elapsed.saturating_sub(endpoint_time.unwrap_or_default())),
             request_content_length: self.length,
-            error_key: error.and_then(|error| error.key.as_deref()).map(str::to_owned),
+            error_key: error
+                .and_then(|error| error.key.as_deref())
+                .map(str::to_owned),
             error_message: error.and_then(|error| {
                 let message = error.message.as_deref().map(str::to_owned);
                 error.cause.clone().or(message)
@@ -141,8 +159,11 @@ pub(super) fn log_when_sent(
     log: &AccessLog,
     metrics: &Arc<WorkerMetrics>,
 ) -> Reply {
-    let pending =
-        PendingRecord { record: Some(record), log: log.clone(), metrics: Arc::clone(metrics) };
+    let pending = PendingRecord {
+        record: Some(record),
+        log: log.clone(),
+        metrics: Arc::clone(metrics),
+    };
     match reply {
         Reply::Response(response) => Reply::Response(response.map(|body| {
             if body.is_end_stream() {
@@ -150,7 +171,11 @@ pub(super) fn log_when_sent(
                 pending.write(0, None);
                 return body;
             }
-            Body::stream(ObservedBody { body, bytes: 0, pending })
+            Body::stream(ObservedBody {
+                body,
+                bytes: 0,
+                pending,
+            })
         })),
         upgrade @ Reply::Upgrade { .. } => {
             let mut pending = pending;
@@ -168,7 +193,9 @@ struct PendingRecord {
 
 impl PendingRecord {
     fn write(&mut self, bytes: u64, error: Option<&'static str>) {
-        let Some(mut record) = self.record.take() else { return };
+        let Some(mut record) = self.record.take() else {
+            return;
+        };
         record.response_content_length = Some(bytes);
         if let Some(error) = error {
             record.error_key = Some(error.to_owned());
@@ -205,7 +232,8 @@ impl http_body::Body for ObservedBody {
             }
             Poll::Ready(None) => this.pending.write(this.bytes, None),
             Poll::Ready(Some(Err(_))) => {
-                this.pending.write(this.bytes, Some("UPSTREAM_ABORTED_DURING_RESPONSE"));
+                this.pending
+                    .write(this.bytes, Some("UPSTREAM_ABORTED_DURING_RESPONSE"));
             }
             Poll::Pending => {}
         }
@@ -225,7 +253,8 @@ impl Drop for ObservedBody {
     fn drop(&mut self) {
         // A body without content is dropped unread (HEAD, 304): that is not the client's doing.
         let is_read = self.bytes > 0 && !self.body.is_end_stream();
-        self.pending.write(self.bytes, is_read.then_some(CLIENT_ABORTED));
+        self.pending
+            .write(self.bytes, is_read.then_some(CLIENT_ABORTED));
     }
 }
 

@@ -18,7 +18,9 @@ pub(super) async fn within<F: Future>(
     limit: Option<Duration>,
     future: F,
 ) -> Result<F::Output, Elapsed> {
-    let Some(limit) = limit else { return Ok(future.await) };
+    let Some(limit) = limit else {
+        return Ok(future.await);
+    };
     let mut future = pin!(future);
     // Made when the future first has to wait: many answers need no timer at all.
     let mut deadline = None;

@@ -38,8 +38,13 @@ pub(super) struct Route<'s> {
 
 impl WorkerSnapshot {
     pub(super) fn new(snapshot: Option<Arc<CompiledSnapshot>>) -> Self {
-        let count = snapshot.as_ref().map_or(0, |snapshot| snapshot.apis().len());
-        Self { snapshot, apis: (0..count).map(|_| OnceCell::new()).collect() }
+        let count = snapshot
+            .as_ref()
+            .map_or(0, |snapshot| snapshot.apis().len());
+        Self {
+            snapshot,
+            apis: (0..count).map(|_| OnceCell::new()).collect(),
+        }
     }
 
     pub(super) fn snapshot(&self) -> Option<&Arc<CompiledSnapshot>> {
@@ -49,15 +54,26 @@ impl WorkerSnapshot {
     /// Finds the API for a request's host and path.
     pub(super) fn route(&self, request: &Request<Body>) -> Option<Route<'_>> {
         let snapshot = self.snapshot.as_deref()?;
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
         let found = snapshot.router().find(host, request.uri().path())?;
         let index = found.target as usize;
         let served = snapshot.apis().get(index)?;
         let mine = self.apis.get(index)?.get_or_init(|| WorkerApi::new(served));
-        let context_path =
-            mine.context_paths.iter().find(|path| ***path == *found.context_path)?;
+        let context_path = mine
+            .context_paths
+            .iter()
+            .find(|path| ***path == *found.context_path)?;
         let (facts, counters) = (&mine.facts, &mine.counters);
-        Some(Route { served, snapshot, facts, context_path, counters })
+        Some(Route {
+            served,
+            snapshot,
+            facts,
+            context_path,
+            counters,
+        })
     }
 
     /// The counters of the route's API.
@@ -68,7 +84,9 @@ impl WorkerSnapshot {
     ) -> &'s Arc<ApiCounters> {
         route.counters.get_or_init(|| {
             metrics.api(&route.served.api.id, |id| {
-                self.snapshot.as_ref().is_some_and(|snapshot| snapshot.serves(id))
+                self.snapshot
+                    .as_ref()
+                    .is_some_and(|snapshot| snapshot.serves(id))
             })
         })
     }
@@ -76,7 +94,11 @@ impl WorkerSnapshot {
 
 impl WorkerApi {
     fn new(served: &ServedApi) -> Self {
-        let paths = served.api.acceptors.iter().map(|acceptor| Arc::from(acceptor.path.as_str()));
+        let paths = served
+            .api
+            .acceptors
+            .iter()
+            .map(|acceptor| Arc::from(acceptor.path.as_str()));
         Self {
             facts: Arc::new(ApiFacts::clone(&served.api.facts)),
             context_paths: paths.collect(),

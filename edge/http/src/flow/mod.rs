@@ -65,7 +65,10 @@ impl CompiledFlow {
                 .http
                 .as_ref()
                 .is_none_or(|http| http.matches(&request.method, request.path.info()))
-            && self.condition.as_ref().is_none_or(|condition| condition.holds(exchange))
+            && self
+                .condition
+                .as_ref()
+                .is_none_or(|condition| condition.holds(exchange))
     }
 }
 
@@ -89,7 +92,12 @@ impl Flows {
             .iter()
             .filter_map(|flow| flow.http.as_ref())
             .any(|http| http.path.has_parameters());
-        Self { flows: flows.into(), mode, selector_needs, has_parameters }
+        Self {
+            flows: flows.into(),
+            mode,
+            selector_needs,
+            has_parameters,
+        }
     }
 
     /// True without any enabled flow.
@@ -115,11 +123,16 @@ impl Flows {
         let selectors = self.flows.iter().filter_map(|flow| flow.http.as_ref());
         for http in selectors.filter(|http| http.accepts_method(&request.method)) {
             http.path.parameters(request.path.info(), |name, value| {
-                let is_known = request.path_parameters.iter().chain(&found).any(|known| {
-                    *known.name == **name && known.value.as_str() == value
-                });
+                let is_known = request
+                    .path_parameters
+                    .iter()
+                    .chain(&found)
+                    .any(|known| *known.name == **name && known.value.as_str() == value);
                 if !is_known {
-                    found.push(PathParameter { name: name.clone(), value: value.into() });
+                    found.push(PathParameter {
+                        name: name.clone(),
+                        value: value.into(),
+                    });
                 }
             });
         }
@@ -132,14 +145,17 @@ impl Flows {
         if self.flows.is_empty() {
             return Selection::default();
         }
-        let matching = (0..).zip(&self.flows).filter(|(_, flow)| flow.matches(exchange));
+        let matching = (0..)
+            .zip(&self.flows)
+            .filter(|(_, flow)| flow.matches(exchange));
         match self.mode {
             FlowMode::Default => matching.map(|(index, _)| index).collect(),
             FlowMode::BestMatch => {
-                let scored = matching.filter_map(|(index, flow)| {
-                    flow.http.as_ref().map(|http| (index, &http.path))
-                });
-                selection::best(scored, exchange.request.path.info()).into_iter().collect()
+                let scored = matching
+                    .filter_map(|(index, flow)| flow.http.as_ref().map(|http| (index, &http.path)));
+                selection::best(scored, exchange.request.path.info())
+                    .into_iter()
+                    .collect()
             }
         }
     }
@@ -161,7 +177,11 @@ impl Flows {
         services: &Services,
     ) -> Outcome {
         for flow in self.chosen(selection) {
-            let chain = if phase == Phase::Response { &flow.response } else { &flow.request };
+            let chain = if phase == Phase::Response {
+                &flow.response
+            } else {
+                &flow.request
+            };
             let outcome = chain.run(phase, exchange, services).await;
             if !outcome.is_continue() {
                 return outcome;

@@ -56,8 +56,16 @@ impl PathPattern {
             Segment::Literal(text) => text.chars().all(|c| !is_syntax(c)),
             Segment::Parameter(_) => true,
         });
-        let regex = if plain { None } else { Some(Box::new(program(&segments, coverage)?)) };
-        Ok(Self { segments, coverage, regex })
+        let regex = if plain {
+            None
+        } else {
+            Some(Box::new(program(&segments, coverage)?))
+        };
+        Ok(Self {
+            segments,
+            coverage,
+            regex,
+        })
     }
 
     /// Whether the pattern accepts the path behind the context path.
@@ -70,15 +78,23 @@ impl PathPattern {
     }
 
     /// Calls `found` with the name and raw value of each parameter if the pattern accepts the path.
-    pub fn parameters<'p>(&'p self, path_info: &'p str, mut found: impl FnMut(&'p Arc<str>, &'p str)) {
+    pub fn parameters<'p>(
+        &'p self,
+        path_info: &'p str,
+        mut found: impl FnMut(&'p Arc<str>, &'p str),
+    ) {
         let Some(regex) = &self.regex else {
             let mut values = Vec::new();
             if self.walk(path_info, |name, value| values.push((name, value))) {
-                values.into_iter().for_each(|(name, value)| found(name, value));
+                values
+                    .into_iter()
+                    .for_each(|(name, value)| found(name, value));
             }
             return;
         };
-        let Some(captures) = regex.captures(path_info) else { return };
+        let Some(captures) = regex.captures(path_info) else {
+            return;
+        };
         for (index, segment) in self.segments.iter().enumerate() {
             if let Segment::Parameter(name) = segment
                 && let Some(value) = captures.name(&group_name(index))
@@ -91,7 +107,9 @@ impl PathPattern {
     /// True if some segment is a parameter.
     #[must_use]
     pub fn has_parameters(&self) -> bool {
-        self.segments.iter().any(|segment| matches!(segment, Segment::Parameter(_)))
+        self.segments
+            .iter()
+            .any(|segment| matches!(segment, Segment::Parameter(_)))
     }
 
     /// How well the pattern fits, for best-match: one grade per segment of the pattern.
@@ -99,18 +117,26 @@ impl PathPattern {
     /// Compare scores with `>`: grades from the left, then the longer pattern.
     pub fn score<'s>(&'s self, path_info: &'s str) -> impl Iterator<Item = Grade> + 's {
         let mut wanted = path_info.split('/').filter(|segment| !segment.is_empty());
-        self.segments.iter().map(move |segment| match (segment, wanted.next()) {
-            (_, None) => Grade::Equal,
-            (Segment::Literal(text), Some(wanted)) if **text == *wanted => Grade::Equal,
-            (Segment::Parameter(_), Some(_)) => Grade::Parameter,
-            (Segment::Literal(_), Some(_)) => Grade::Other,
-        })
+        self.segments
+            .iter()
+            .map(move |segment| match (segment, wanted.next()) {
+                (_, None) => Grade::Equal,
+                (Segment::Literal(text), Some(wanted)) if **text == *wanted => Grade::Equal,
+                (Segment::Parameter(_), Some(_)) => Grade::Parameter,
+                (Segment::Literal(_), Some(_)) => Grade::Other,
+            })
     }
 
-    fn walk<'p>(&'p self, path_info: &'p str, mut found: impl FnMut(&'p Arc<str>, &'p str)) -> bool {
+    fn walk<'p>(
+        &'p self,
+        path_info: &'p str,
+        mut found: impl FnMut(&'p Arc<str>, &'p str),
+    ) -> bool {
         let mut rest = path_info;
         for segment in &self.segments {
-            let Some(behind) = rest.strip_prefix('/') else { return false };
+            let Some(behind) = rest.strip_prefix('/') else {
+                return false;
+            };
             rest = match segment {
                 Segment::Literal(text) => match behind.strip_prefix(&**text) {
                     Some(rest) => rest,
@@ -187,7 +213,11 @@ mod tests {
 
     fn check(path: &str, coverage: Coverage, path_info: &str, matches: bool) {
         let pattern = PathPattern::compile(path, coverage).unwrap();
-        assert_eq!(pattern.matches(path_info), matches, "{path} {coverage:?} {path_info}");
+        assert_eq!(
+            pattern.matches(path_info),
+            matches,
+            "{path} {coverage:?} {path_info}"
+        );
     }
 
     #[test]

@@ -26,6 +26,10 @@ fn target_and_request_are_joined() {
 #[test]
 fn what_no_uri_can_hold_is_refused() {
     for (path, query) in [("/a b", None), ("/a\r\nX: y", None), ("/a", Some("q=\n"))] {
-        assert_eq!(upstream_uri(&TargetPath::default(), path, query), None, "{path} {query:?}");
+        assert_eq!(
+            upstream_uri(&TargetPath::default(), path, query),
+            None,
+            "{path} {query:?}"
+        );
     }
 }

@@ -17,7 +17,10 @@ impl TargetPath {
     /// Takes the path (with or without trailing slash) and the query of a target URL.
     #[must_use]
     pub fn new(path: &str, query: Option<&str>) -> Self {
-        Self { base: path.trim_end_matches('/').into(), query: query.unwrap_or("").into() }
+        Self {
+            base: path.trim_end_matches('/').into(),
+            query: query.unwrap_or("").into(),
+        }
     }
 
     /// Base path without a trailing slash.
@@ -44,13 +47,16 @@ pub fn upstream_uri(target: &TargetPath, path: &str, query: Option<&str>) -> Opt
     if text.is_empty() {
         text.put_u8(b'/');
     }
-    for (separator, part) in
-        [(b'?', query), (if query.is_empty() { b'?' } else { b'&' }, &*target.query)]
-    {
+    for (separator, part) in [
+        (b'?', query),
+        (if query.is_empty() { b'?' } else { b'&' }, &*target.query),
+    ] {
         if !part.is_empty() {
             text.put_u8(separator);
             text.put_slice(part.as_bytes());
         }
     }
-    PathAndQuery::from_maybe_shared(text.freeze()).ok().map(Uri::from)
+    PathAndQuery::from_maybe_shared(text.freeze())
+        .ok()
+        .map(Uri::from)
 }

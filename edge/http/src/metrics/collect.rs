@@ -1,10 +1,6 @@
 //! Summing the workers up for a scrape.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Error,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt::Error, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
@@ -13,9 +9,7 @@ use prometheus_client::{
 };
 use tidegate_telemetry::names;
 
-use super::{
-    DURATION_BOUNDS_US, Metrics, STATUS_CLASSES, Tally, UPSTREAM_ERRORS, WorkerMetrics,
-};
+use super::{DURATION_BOUNDS_US, Metrics, STATUS_CLASSES, Tally, UPSTREAM_ERRORS, WorkerMetrics};
 
 const MICROS_PER_SECOND: f64 = 1_000_000.0;
 
@@ -60,7 +54,11 @@ fn encode_requests(
         MetricType::Counter,
     )?;
     for (api, counts) in &sums {
-        for (class, count) in STATUS_CLASSES.iter().zip(counts).filter(|(_, count)| **count > 0) {
+        for (class, count) in STATUS_CLASSES
+            .iter()
+            .zip(counts)
+            .filter(|(_, count)| **count > 0)
+        {
             family
                 .encode_family(&[("api", &**api), ("status", *class)])?
                 .encode_counter::<NoLabelSet, _, u64>(count, None)?;
@@ -69,17 +67,25 @@ fn encode_requests(
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds are reported as floating point numbers")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds are reported as floating point numbers"
+)]
 fn encode_durations(
     encoder: &mut DescriptorEncoder<'_>,
     workers: &[Arc<WorkerMetrics>],
 ) -> Result<(), Error> {
-    let bounds = DURATION_BOUNDS_US.iter().map(|&bound| bound as f64 / MICROS_PER_SECOND);
+    let bounds = DURATION_BOUNDS_US
+        .iter()
+        .map(|&bound| bound as f64 / MICROS_PER_SECOND);
     let buckets: Vec<(f64, u64)> = bounds
-        .chain([f64::MAX])
+        .chain([f64::INFINITY])
         .enumerate()
         .map(|(index, bound)| {
-            (bound, total(workers, |worker| &worker.durations.buckets[index]))
+            (
+                bound,
+                total(workers, |worker| &worker.durations.buckets[index]),
+            )
         })
         .collect();
     let count = buckets.iter().map(|(_, count)| count).sum();

@@ -49,7 +49,10 @@ struct Tally(AtomicU64);
 
 impl Tally {
     fn add(&self, amount: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
     }
 
     fn get(&self) -> u64 {
@@ -83,7 +86,11 @@ impl Metrics {
     pub fn requests_total(&self) -> u64 {
         // Every answered request has one duration, so the buckets count them.
         let workers = self.workers.lock();
-        workers.iter().flat_map(|worker| &worker.durations.buckets).map(Tally::get).sum()
+        workers
+            .iter()
+            .flat_map(|worker| &worker.durations.buckets)
+            .map(Tally::get)
+            .sum()
     }
 }
 
@@ -170,7 +177,11 @@ impl WorkerMetrics {
         if apis.len() >= APIS_COUNTED_MAX {
             apis.retain(|id, _| is_live(id) || matches!(&**id, OTHER_APIS | NO_API));
         }
-        let id = if apis.len() >= APIS_COUNTED_MAX { OTHER_APIS } else { id };
+        let id = if apis.len() >= APIS_COUNTED_MAX {
+            OTHER_APIS
+        } else {
+            id
+        };
         Arc::clone(apis.entry(id.into()).or_default())
     }
 }

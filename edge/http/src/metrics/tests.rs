@@ -30,8 +30,10 @@ fn workers_are_summed_up() {
         worker.answered(&api, StatusCode::OK, Duration::from_millis(2));
         worker.answered(&api, StatusCode::BAD_GATEWAY, Duration::from_secs(60));
         worker.answered(&worker.no_api(), StatusCode::NOT_FOUND, Duration::ZERO);
-        worker.refused(Refusal::Host);
-        worker.upstream_failed(&UpstreamError::Connect(io::ErrorKind::ConnectionRefused.into()));
+        worker.refused(Refusal::Chunk);
+        worker.upstream_failed(&UpstreamError::Connect(
+            io::ErrorKind::ConnectionRefused.into(),
+        ));
         worker.connection_changed(true);
         worker.connection_changed(true);
         worker.connection_changed(false);
@@ -46,7 +48,7 @@ fn workers_are_summed_up() {
         r#"tidegate_edge_http_request_duration_seconds_bucket{le="0.0025"} 4"#,
         r#"tidegate_edge_http_request_duration_seconds_bucket{le="+Inf"} 6"#,
         r#"tidegate_edge_http_connections 2"#,
-        r#"tidegate_edge_http_rejected_total{reason="host"} 2"#,
+        r#"tidegate_edge_http_rejected_total{reason="chunk"} 2"#,
         r#"tidegate_edge_upstream_errors_total{kind="connect"} 2"#,
         r#"tidegate_edge_access_log_dropped_total 0"#,
     ] {
@@ -67,6 +69,9 @@ fn apis_beyond_the_bound_share_one_label_and_dead_ones_make_room() {
     let api = worker.api(&last, |_| false);
     worker.answered(&api, StatusCode::OK, Duration::ZERO);
     let text = scrape(&metrics);
-    assert!(text.contains(&format!(r#"{{api="{last}",status="2xx"}} 1"#)), "{text}");
+    assert!(
+        text.contains(&format!(r#"{{api="{last}",status="2xx"}} 1"#)),
+        "{text}"
+    );
     assert!(!text.contains(r#"api="api-1""#), "{text}");
 }

@@ -35,7 +35,10 @@ impl KeyPlace {
     /// # Errors
     /// The custom header is no header name.
     pub fn from_config(config: &ApiKeyConfig) -> Result<Self, ConfigError> {
-        let mut place = Self { is_propagated: config.propagate_api_key, ..Self::default() };
+        let mut place = Self {
+            is_propagated: config.propagate_api_key,
+            ..Self::default()
+        };
         if let Some(header) = config.custom_header()? {
             place.header = header;
             place.parameter = None;
@@ -53,7 +56,9 @@ impl KeyPlace {
         }
         let parameter = self.parameter.as_deref()?;
         let mut values = request.query.values(parameter);
-        values.next().map(|value| value.cloned().unwrap_or(Text::constant("")))
+        values
+            .next()
+            .map(|value| value.cloned().unwrap_or(Text::constant("")))
     }
 
     /// Takes the key out of headers and query, unless it goes on to the endpoint.

@@ -89,7 +89,10 @@ impl SecurityChain {
         plans.sort_by_key(|plan| plan.security.order());
         let rules = plans.iter().filter_map(|plan| plan.selection_rule.as_ref());
         let needs = rules.fold(Needs::NONE, |needs, rule| needs | rule.needs());
-        Self { plans: plans.into(), needs }
+        Self {
+            plans: plans.into(),
+            needs,
+        }
     }
 
     /// Bodies that selection rules read.
@@ -128,7 +131,9 @@ impl SecurityChain {
                     }
                 }
                 Security::ApiKey(place) => {
-                    let Some(key) = place.find(&exchange.request) else { continue };
+                    let Some(key) = place.find(&exchange.request) else {
+                        continue;
+                    };
                     // A key that no rule lets through is forgotten, one that is refused is not.
                     if !rule_holds(plan, exchange) {
                         continue;
@@ -150,7 +155,9 @@ impl SecurityChain {
 }
 
 fn rule_holds(plan: &CompiledPlan, exchange: &Exchange) -> bool {
-    plan.selection_rule.as_ref().is_none_or(|rule| rule.holds(exchange))
+    plan.selection_rule
+        .as_ref()
+        .is_none_or(|rule| rule.holds(exchange))
 }
 
 fn accept_anonymous(plan: &CompiledPlan, exchange: &mut Exchange) {
@@ -177,12 +184,18 @@ fn accept_key<'p>(
     if is_expired {
         return Err(unauthorized(API_KEY_INVALID));
     }
-    exchange.attributes.set_platform("api-key", Value::from(key.clone()));
+    exchange
+        .attributes
+        .set_platform("api-key", Value::from(key.clone()));
     place.clear(&mut exchange.request);
     Ok(plan)
 }
 
 fn unauthorized(key: &'static str) -> Box<Failure> {
     let failure = Failure::new(StatusCode::UNAUTHORIZED);
-    Box::new(failure.with_key(key).with_message(Text::constant("Unauthorized")))
+    Box::new(
+        failure
+            .with_key(key)
+            .with_message(Text::constant("Unauthorized")),
+    )
 }

@@ -61,25 +61,36 @@ impl ApiSubscriptions {
                     });
                     continue;
                 };
-                by_key.insert(hash, SubscriptionEntry {
-                    facts: Arc::clone(&facts),
-                    expires_ms: key.expires_ms,
-                    plan: source.plan.as_str().into(),
-                    starting_ms: source.starting_ms,
-                    ending_ms: source.ending_ms,
-                });
+                by_key.insert(
+                    hash,
+                    SubscriptionEntry {
+                        facts: Arc::clone(&facts),
+                        expires_ms: key.expires_ms,
+                        plan: source.plan.as_str().into(),
+                        starting_ms: source.starting_ms,
+                        ending_ms: source.ending_ms,
+                    },
+                );
             }
         }
-        (Self { sources: sources.into(), by_key }, refused)
+        (
+            Self {
+                sources: sources.into(),
+                by_key,
+            },
+            refused,
+        )
     }
 
     /// True if it was made from exactly these objects.
     #[must_use]
     pub fn is_made_from(&self, sources: &[Arc<SubscriptionObject>]) -> bool {
         self.sources.len() == sources.len()
-            && self.sources.iter().zip(sources).all(|(known, new)| {
-                Arc::ptr_eq(known, new) || known == new
-            })
+            && self
+                .sources
+                .iter()
+                .zip(sources)
+                .all(|(known, new)| Arc::ptr_eq(known, new) || known == new)
     }
 
     /// The subscription of a key under a plan, if `now_ms` lies between its dates.

@@ -102,19 +102,27 @@ impl RouterBuilder {
     /// The acceptor belongs to another target already; it stays with that one.
     pub fn add(&mut self, host: Option<&str>, path: &str, target: u32) -> Result<(), Duplicate> {
         let path = normalise(path);
-        let host = host.filter(|host| !host.is_empty()).map(str::to_ascii_lowercase);
+        let host = host
+            .filter(|host| !host.is_empty())
+            .map(str::to_ascii_lowercase);
         let table = match &host {
             Some(host) => self.hosts.entry(host.as_str().into()).or_default(),
             None => &mut self.hostless,
         };
-        table.add(&path, target).map_err(|holder| Duplicate { host, path, holder })
+        table
+            .add(&path, target)
+            .map_err(|holder| Duplicate { host, path, holder })
     }
 
     /// Lays the tables out for lookup.
     #[must_use]
     pub fn build(self) -> Router {
         Router {
-            hosts: self.hosts.into_iter().map(|(host, table)| (host, table.build())).collect(),
+            hosts: self
+                .hosts
+                .into_iter()
+                .map(|(host, table)| (host, table.build()))
+                .collect(),
             hostless: self.hostless.build(),
         }
     }

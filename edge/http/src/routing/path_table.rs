@@ -42,7 +42,10 @@ impl PathTable {
         while (entry.end - entry.start) as usize > shared {
             entry = *self.entries.get(entry.parent as usize)?;
         }
-        Some(Match { context_path: self.path(entry), target: entry.target })
+        Some(Match {
+            context_path: self.path(entry),
+            target: entry.target,
+        })
     }
 
     /// Number of acceptors.
@@ -70,7 +73,10 @@ struct Wanted<'p> {
 
 impl<'p> Wanted<'p> {
     fn new(path: &'p str) -> Self {
-        Self { path: path.as_bytes(), slash: if path.ends_with('/') { b"" } else { b"/" } }
+        Self {
+            path: path.as_bytes(),
+            slash: if path.ends_with('/') { b"" } else { b"/" },
+        }
     }
 
     /// How `other` sorts against the wanted path.
@@ -91,7 +97,10 @@ impl<'p> Wanted<'p> {
     /// Number of leading bytes shared with `other`.
     fn shared_with(&self, other: &[u8]) -> usize {
         let wanted = self.path.iter().chain(self.slash);
-        wanted.zip(other).take_while(|(left, right)| left == right).count()
+        wanted
+            .zip(other)
+            .take_while(|(left, right)| left == right)
+            .count()
     }
 }
 
@@ -107,7 +116,10 @@ impl PathTableBuilder {
     /// # Errors
     /// Another target holds the path. The same target may add a path twice.
     pub fn add(&mut self, path: &str, target: u32) -> Result<(), u32> {
-        debug_assert!(path.starts_with('/') && path.ends_with('/'), "acceptors are normalised");
+        debug_assert!(
+            path.starts_with('/') && path.ends_with('/'),
+            "acceptors are normalised"
+        );
         match self.paths.get(path) {
             Some(&holder) if holder != target => Err(holder),
             Some(_) => Ok(()),
@@ -126,19 +138,33 @@ impl PathTableBuilder {
         let mut text = String::with_capacity(self.paths.keys().map(String::len).sum());
         let mut entries: Vec<Entry> = Vec::with_capacity(self.paths.len());
         for (path, target) in self.paths {
-            let Ok(start) = u32::try_from(text.len()) else { break };
-            let Ok(end) = u32::try_from(text.len() + path.len()) else { break };
+            let Ok(start) = u32::try_from(text.len()) else {
+                break;
+            };
+            let Ok(end) = u32::try_from(text.len() + path.len()) else {
+                break;
+            };
             let parent = nearest_prefix(&entries, &text, &path);
             text.push_str(&path);
-            entries.push(Entry { start, end, parent, target });
+            entries.push(Entry {
+                start,
+                end,
+                parent,
+                target,
+            });
         }
-        PathTable { text: text.into(), entries: entries.into() }
+        PathTable {
+            text: text.into(),
+            entries: entries.into(),
+        }
     }
 }
 
 /// Index of the longest earlier path that `path` starts with: the last entry or one of its parents.
 fn nearest_prefix(entries: &[Entry], text: &str, path: &str) -> u32 {
-    let Some(last) = entries.len().checked_sub(1) else { return NO_PARENT };
+    let Some(last) = entries.len().checked_sub(1) else {
+        return NO_PARENT;
+    };
     let mut index = u32::try_from(last).unwrap_or(NO_PARENT);
     while let Some(entry) = entries.get(index as usize) {
         if path.starts_with(&text[entry.start as usize..entry.end as usize]) {

@@ -82,7 +82,11 @@ fn an_ipv6_host_keeps_its_brackets() {
 #[test]
 fn an_endless_host_finds_hostless_paths_only() {
     let host = "h".repeat(4096);
-    check(&[(Some("h"), "/"), (None, "/a")], (Some(&host), "/a"), Some(1));
+    check(
+        &[(Some("h"), "/"), (None, "/a")],
+        (Some(&host), "/a"),
+        Some(1),
+    );
 }
 
 #[test]
@@ -97,9 +101,12 @@ fn the_first_claim_keeps_an_acceptor() {
 
 #[test]
 fn path_info_is_what_follows_the_context_path() {
-    for (context, path, info) in
-        [("/a/", "/a/b", "/b"), ("/a/", "/a/", "/"), ("/a/", "/a", ""), ("/", "/x", "/x")]
-    {
+    for (context, path, info) in [
+        ("/a/", "/a/b", "/b"),
+        ("/a/", "/a/", "/"),
+        ("/a/", "/a", ""),
+        ("/", "/x", "/x"),
+    ] {
         assert_eq!(path_info(context, path), info, "{context} {path}");
     }
 }
@@ -122,7 +129,10 @@ fn naive<'a>(
                 path.starts_with(acceptor.as_str()) || path == &acceptor[..acceptor.len() - 1]
             })
             .max_by_key(|(_, (_, acceptor))| acceptor.len())
-            .map(|(target, (_, acceptor))| Match { context_path: acceptor, target })
+            .map(|(target, (_, acceptor))| Match {
+                context_path: acceptor,
+                target,
+            })
     };
     host.and_then(|host| on(Some(host))).or_else(|| on(None))
 }

@@ -1,0 +1,111 @@
+//! An edge of two workers in this process.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use serde_json::Value;
+use tidegate_edge_http::{
+    Gateway, GatewayParts, GatewaySettings, Live,
+    access_log::AccessLog,
+    bind::{Binds, Workers, start_workers},
+    compile::{Compilation, NodeFacts, compile},
+    metrics::Metrics,
+    server::Limits,
+};
+use tidegate_model::{ConfigSnapshot, TagSelector};
+use tokio_util::sync::CancellationToken;
+
+use crate::definition::{object, snapshot};
+
+const WORKERS: usize = 2;
+
+pub struct Edge {
+    pub address: SocketAddr,
+    pub live: Arc<Live>,
+    pub metrics: Metrics,
+    workers: Option<Workers>,
+}
+
+impl Edge {
+    /// Serves definitions without subscriptions.
+    pub fn serving(definitions: Vec<Value>) -> Self {
+        Self::start(&snapshot(
+            1,
+            definitions.into_iter().map(object).collect(),
+            Vec::new(),
+        ))
+    }
+
+    pub fn start(configuration: &ConfigSnapshot) -> Self {
+        Self::with(configuration, GatewaySettings::default(), None)
+    }
+
+    pub fn with(
+        configuration: &ConfigSnapshot,
+        settings: GatewaySettings,
+        access_log: Option<AccessLog>,
+    ) -> Self {
+        let live = Arc::new(Live::new());
+        let metrics = Metrics::new();
+        let binds = Binds {
+            http: Some((Ipv4Addr::LOCALHOST, 0).into()),
+            ..Binds::default()
+        };
+        let (worker_live, worker_metrics) = (Arc::clone(&live), metrics.clone());
+        let make = move |_worker| {
+            Gateway::new(GatewayParts {
+                live: Arc::clone(&worker_live),
+                metrics: worker_metrics.worker(),
+                access_log: access_log.clone(),
+                node: &node(),
+                settings: settings.clone(),
+                workers: WORKERS,
+            })
+        };
+        let drain = CancellationToken::new();
+        let workers = start_workers(WORKERS, &binds, make, &Limits::default(), drain).unwrap();
+        let address = workers.addresses().http.unwrap();
+        let edge = Self {
+            address,
+            live,
+            metrics,
+            workers: Some(workers),
+        };
+        let refused = edge.swap(configuration).refused;
+        assert_eq!(refused, []);
+        edge
+    }
+
+    /// Makes another configuration active.
+    pub fn swap(&self, configuration: &ConfigSnapshot) -> Swapped {
+        let previous = self.live.load();
+        let Compilation { snapshot, refused } =
+            compile(configuration, previous.as_deref(), &node());
+        self.live.store(Arc::new(snapshot));
+        Swapped { refused }
+    }
+}
+
+pub struct Swapped {
+    pub refused: Vec<tidegate_edge_http::compile::ObjectRefusal>,
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        if let Some(workers) = self.workers.take() {
+            workers.drain();
+        }
+    }
+}
+
+pub fn node() -> NodeFacts {
+    NodeFacts {
+        id: "edge-1".to_owned(),
+        tags: TagSelector::parse::<&str>(&[]).unwrap(),
+        tenant: None,
+        region: None,
+        version: "test".to_owned(),
+    }
+}

@@ -1,0 +1,21 @@
+//! The whole data plane with real sockets: a definition is compiled, workers serve it, clients and
+//! upstreams are sockets of the test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_errors_doc,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+mod accounts;
+mod client;
+mod definition;
+mod edge;
+mod failures;
+mod flows;
+mod plans;
+mod routing;
+mod streaming;
+mod swap;
+mod upstream;
