@@ -203,7 +203,8 @@ fn a_path_that_two_apis_claim_stays_with_one_and_is_reported() {
 
 #[test]
 fn what_cannot_be_compiled_is_refused_with_its_place() {
-    let cases: [(&str, fn(&mut Value)); 5] = [
+    type Break = fn(&mut Value);
+    let cases: [(&str, Break); 5] = [
         ("endpointGroups[0].endpoints[0]", |api| {
             api["endpointGroups"][0]["endpoints"][0]["configuration"]["target"] = json!("ftp://x");
         }),
