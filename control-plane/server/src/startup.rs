@@ -38,6 +38,8 @@ use crate::{
 const API_MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Time leadership, calls in progress and background tasks each get to end.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// Time connections get to close once the streams of edges were given theirs.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Runs a node until it is told to stop.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
@@ -107,7 +109,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         drain.cancel();
         hand_over(&consensus).await;
         calls.stop(DRAIN_TIME).await;
-        let _ = tokio::time::timeout(sync::Settings::default().drain + DRAIN_TIME, grpc).await;
+        let _ = tokio::time::timeout(sync::Settings::default().drain + CLOSE_TIME, grpc).await;
     }
     tasks.stop(DRAIN_TIME).await;
     consensus.shutdown().await;

@@ -68,6 +68,7 @@ async fn bootstrap_leaves_private_files_and_an_administrator() {
         .unwrap()
         .into_inner();
     assert_eq!((status.node_id, status.leader_id, status.epoch), (1, 1, 1));
+    drop(admin);
     assert!(node.stop().unwrap());
 }
 
@@ -678,6 +679,7 @@ async fn a_killed_node_comes_back_with_everything_it_acknowledged() {
     assert_eq!(exported.file_name, "echo-1.0.yaml");
     let text = String::from_utf8(exported.content.to_vec()).unwrap();
     assert!(text.contains("/echo"), "{text}");
+    drop(admin);
     assert!(node.stop().unwrap());
 }
 

@@ -37,10 +37,21 @@ impl Call {
 /// A write as the client means it: done once, however often it is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Intent {
-    /// The idempotency key, scoped; also the seed of ids and secrets the write makes.
+    /// The idempotency key, scoped.
     pub key: String,
     /// What the key stands for.
     pub digest: [u8; 32],
+}
+
+impl Intent {
+    /// What ids and secrets that the write makes follow from: the same only for the same request.
+    pub(crate) fn seed(&self) -> String {
+        format!(
+            "{}/{}",
+            self.key,
+            blake3::Hash::from_bytes(self.digest).to_hex()
+        )
+    }
 }
 
 impl Intent {

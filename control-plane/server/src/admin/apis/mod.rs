@@ -143,7 +143,7 @@ impl api_service_server::ApiService for ApiService {
         let body = request.into_inner();
         let intent = Intent::new(&call, "Apply", &body.idempotency_key, &body.encode_to_vec())?;
         let environment = environment(&body.environment)?;
-        let (target, seed, dry_run) = (environment.clone(), intent.key.clone(), body.dry_run);
+        let (target, seed, dry_run) = (environment.clone(), intent.seed(), body.dry_run);
         // Documents may be large: parsing them leaves the threads that serve connections.
         let parsed = tokio::task::spawn_blocking(move || apply::parse(target, &body, seed));
         let parsed = parsed

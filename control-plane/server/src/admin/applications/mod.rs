@@ -52,7 +52,7 @@ impl application_service_server::ApplicationService for ApplicationService {
         let intent = Intent::new(&call, "CreateApplication", &body.idempotency_key, &content)?;
         let environment = environment(&body.environment)?;
         let record = ApplicationRecord {
-            id: mint::resource_id("application", &intent.key),
+            id: mint::resource_id("application", &intent.seed()),
             name: body.name,
             description: body.description,
             client_id: body.client_id,

@@ -68,7 +68,7 @@ impl SubscriptionService {
         };
         let pepper = self.store.read_after(call, committed, pepper).await?;
         let stored = self.answer(call, committed, environment, id).await?;
-        let key_id = mint::resource_id("api-key", &intent.key);
+        let key_id = mint::resource_id("api-key", &intent.seed());
         let hash = keys::hash(&pepper, &key);
         let found = stored
             .value
@@ -125,7 +125,7 @@ impl SubscriptionService {
 
     fn new_key(&self, given: &str, intent: &Intent) -> Result<String, Fault> {
         if given.is_empty() {
-            return Ok(self.mint.secret("api-key", &intent.key)?);
+            return Ok(self.mint.secret("api-key", &intent.seed())?);
         }
         keys::check_custom(given)?;
         Ok(given.to_owned())
@@ -156,13 +156,13 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
             metadata,
             key: key.clone(),
             custom_key: !body.api_key.is_empty(),
-            seed: intent.key.clone(),
+            seed: intent.seed(),
         };
         let target = environment.clone();
         let decide =
             move |state: &dyn StateReader| Ok((decide::create(state, &target, &wish)?, ()));
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
-        let id = decide::created_id(&intent.key);
+        let id = decide::created_id(&intent.seed());
         self.answer_key(&call, &committed, environment, id, (key, &intent))
             .await
     }
@@ -209,7 +209,7 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         let environment = environment(&body.environment)?;
         let key = self.new_key("", &intent)?;
         let (target, id) = (environment.clone(), body.id.clone());
-        let (made, seed) = (key.clone(), intent.key.clone());
+        let (made, seed) = (key.clone(), intent.seed());
         let decide = move |state: &dyn StateReader| {
             Ok((
                 decide::step(state, &target, &id, Step::Accept, &made, &seed)?,
@@ -301,7 +301,7 @@ impl subscription_service_server::SubscriptionService for SubscriptionService {
         let environment = environment(&body.environment)?;
         let key = self.new_key(&body.api_key, &intent)?;
         let (target, id) = (environment.clone(), body.subscription.clone());
-        let (made, seed) = (key.clone(), intent.key.clone());
+        let (made, seed) = (key.clone(), intent.seed());
         let decide = move |state: &dyn StateReader| {
             Ok((decide::renew_key(state, &target, &id, &made, &seed)?, ()))
         };

@@ -66,7 +66,7 @@ impl token_service_server::TokenService for TokenService {
         let role = check(&body)?;
         let secret = self
             .mint
-            .secret("token", &intent.key)
+            .secret("token", &intent.seed())
             .map_err(Fault::from)?;
         let token = Token::minted(&secret);
         let ttl_ms = body.ttl_seconds.saturating_mul(1000);
