@@ -135,9 +135,9 @@ fn options(config: &Config, cluster_id: &str, addresses: &Addresses, tls: &Mater
         raft_address: me.raft_address,
         grpc_address: me.grpc_address,
         tls: PeerTls {
-            ca_pem: tls.ca_pem.clone(),
-            cert_pem: tls.cert_pem.clone(),
-            key_pem: tls.key_pem.clone(),
+            ca_pem: String::from_utf8_lossy(&tls.ca_pem).into_owned(),
+            cert_pem: String::from_utf8_lossy(&tls.cert_pem).into_owned(),
+            key_pem: String::from_utf8_lossy(&tls.key_pem).into_owned(),
         },
         timing: match config.placement.timing {
             config::Timing::Lan => Timing::lan(),

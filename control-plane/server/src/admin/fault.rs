@@ -181,6 +181,7 @@ impl From<ProposeError> for Fault {
             ProposeError::NoLeader => Self::NoLeader,
             ProposeError::Timeout => Self::Deadline,
             ProposeError::Shutdown => Self::Shutdown,
+            ProposeError::TooLarge { .. } => Self::refused("TOO_LARGE", error.to_string()),
             other => Self::Internal(format!("proposal failed: {other}")),
         }
     }
@@ -192,7 +193,6 @@ impl From<ReadIndexError> for Fault {
             ReadIndexError::NoLeader => Self::NoLeader,
             ReadIndexError::Timeout => Self::Deadline,
             ReadIndexError::Shutdown => Self::Shutdown,
-            other => Self::Internal(format!("read index failed: {other}")),
         }
     }
 }
