@@ -58,7 +58,10 @@ struct Prepared {
 
 impl std::fmt::Debug for Work {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Work").field("decoded", &self.decoded.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Work")
+            .field("decoded", &self.decoded.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,8 +73,17 @@ impl Activation {
         live: Arc<Live>,
         metrics: Metrics,
     ) -> Self {
-        let work = Mutex::new(Work { pepper, ..Work::default() });
-        Self { node, environment, live, metrics, work }
+        let work = Mutex::new(Work {
+            pepper,
+            ..Work::default()
+        });
+        Self {
+            node,
+            environment,
+            live,
+            metrics,
+            work,
+        }
     }
 
     /// Takes the key of API-key hashes for the next compilation.
@@ -92,15 +104,26 @@ impl Activation {
         let snapshot = self.snapshot(view, &decoded, work.pepper.clone());
         let previous = self.live.load();
         let compilation = compile::compile(&snapshot, previous.as_deref(), &self.node);
-        refusals.extend(compilation.refused.into_iter().map(|refused| PreparedObjectRefusal {
-            kind: refused.kind.as_str().to_owned(),
-            id: refused.id,
-            code: refused.code.to_owned(),
-            path: refused.path,
-            message: refused.message,
-        }));
+        refusals.extend(
+            compilation
+                .refused
+                .into_iter()
+                .map(|refused| PreparedObjectRefusal {
+                    kind: refused.kind.as_str().to_owned(),
+                    id: refused.id,
+                    code: refused.code.to_owned(),
+                    path: refused.path,
+                    message: refused.message,
+                }),
+        );
         for refusal in &refusals {
-            let PreparedObjectRefusal { kind, id, code, path, message } = refusal;
+            let PreparedObjectRefusal {
+                kind,
+                id,
+                code,
+                path,
+                message,
+            } = refusal;
             tracing::warn!(kind, id, code, path, message, "object cannot be used");
         }
         let position = view.manifest().position();
@@ -112,7 +135,11 @@ impl Activation {
             refused: refusals.len(),
         };
         let compiled = Arc::new(compilation.snapshot);
-        work.prepared = Some(Prepared { position, compiled, facts });
+        work.prepared = Some(Prepared {
+            position,
+            compiled,
+            facts,
+        });
         work.decoded = decoded;
         refusals
     }
@@ -122,12 +149,19 @@ impl Activation {
         let position = view.manifest().position();
         let prepared = self.work().prepared.take();
         let Some(prepared) = prepared.filter(|prepared| prepared.position == position) else {
-            tracing::error!(revision = position.revision, "view to activate is not prepared");
+            tracing::error!(
+                revision = position.revision,
+                "view to activate is not prepared"
+            );
             return;
         };
         self.live.store(prepared.compiled);
         state.set_active(prepared.facts);
-        tracing::info!(revision = position.revision, epoch = position.epoch, "view active");
+        tracing::info!(
+            revision = position.revision,
+            epoch = position.epoch,
+            "view active"
+        );
     }
 
     fn snapshot(
@@ -181,7 +215,10 @@ fn decode(
             decoded.insert(key, known.clone());
             continue;
         }
-        let bytes = view.get(&leaf.kind, &leaf.id).map(|bytes| bytes.as_ref()).unwrap_or_default();
+        let bytes = view
+            .get(&leaf.kind, &leaf.id)
+            .map(|bytes| bytes.as_ref())
+            .unwrap_or_default();
         let object = match kind {
             ObjectKind::Api => parse(bytes).map(|api| Object::Api(Arc::new(api))),
             ObjectKind::Subscription => {
@@ -190,7 +227,13 @@ fn decode(
         };
         match object {
             Ok(object) => {
-                decoded.insert(key, Decoded { object_hash: leaf.object_hash, object });
+                decoded.insert(
+                    key,
+                    Decoded {
+                        object_hash: leaf.object_hash,
+                        object,
+                    },
+                );
             }
             Err(error) => {
                 refusals.push(PreparedObjectRefusal {
@@ -213,7 +256,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
 }
 
 fn api_facts(api: &ApiObject) -> ApiFacts {
-    let name = api.definition.get("name").and_then(serde_json::Value::as_str);
+    let name = api
+        .definition
+        .get("name")
+        .and_then(serde_json::Value::as_str);
     ApiFacts {
         id: api.id.to_string(),
         name: name.unwrap_or_default().to_owned(),

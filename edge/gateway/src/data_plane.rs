@@ -51,7 +51,10 @@ impl DataPlane {
         drain: CancellationToken,
     ) -> Result<Self, DataPlaneError> {
         let https = config.listen.https.as_ref().map(https_bind).transpose()?;
-        let binds = Binds { http: Some(config.listen.http), https };
+        let binds = Binds {
+            http: Some(config.listen.http),
+            https,
+        };
         let (log, writer) = match config.access_log.clone() {
             None => (None, None),
             Some(target) => {
@@ -71,9 +74,15 @@ impl DataPlane {
                 workers,
             })
         };
-        let limits = Limits { drain_timeout: config.drain_timeout, ..Limits::default() };
+        let limits = Limits {
+            drain_timeout: config.drain_timeout,
+            ..Limits::default()
+        };
         let workers = start_workers(workers, &binds, make_handler, &limits, drain)?;
-        Ok(Self { workers, access_log: writer })
+        Ok(Self {
+            workers,
+            access_log: writer,
+        })
     }
 
     /// Stops taking connections and lets exchanges in flight finish; false if some did not in time.
@@ -97,8 +106,9 @@ fn https_bind(
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(pem(&https.certificate))?;
     let key = PrivateKeyDer::from_pem_file(&https.key).map_err(pem(&https.key))?;
-    let mut config =
-        ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok((https.address, Arc::new(ArcSwap::from_pointee(config))))
 }

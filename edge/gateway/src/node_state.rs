@@ -102,11 +102,17 @@ impl NodeState {
     }
 
     pub(crate) fn alarms(&self) -> BTreeMap<&'static str, u64> {
-        self.alarms.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.alarms
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn refusals(&self) -> BTreeMap<&'static str, u64> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -56,7 +56,9 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         .build()
         .context("cannot start the control runtime")?;
     // Before anything listens, so that a stop during the start is not lost.
-    let stop = runtime.block_on(async { stop_signal() }).context("cannot listen for signals")?;
+    let stop = runtime
+        .block_on(async { stop_signal() })
+        .context("cannot listen for signals")?;
 
     let edge_id = edge_id(config)?;
     let state = Arc::new(NodeState::default());
@@ -89,12 +91,20 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         registry: technical::registry(Arc::clone(&state), metrics),
     };
     let technical = technical::start(config.listen.technical, facts)?;
-    let endpoints =
-        Endpoints { id: edge_id, http: addresses.http, https: addresses.https, technical };
+    let endpoints = Endpoints {
+        id: edge_id,
+        http: addresses.http,
+        https: addresses.https,
+        technical,
+    };
     announce(&endpoints, &config.data_dir)?;
 
     let session = session(config, &endpoints, boot, refusals);
-    let local = Local { cache: Mutex::new(cache), activation, state: Arc::clone(&state) };
+    let local = Local {
+        cache: Mutex::new(cache),
+        activation,
+        state: Arc::clone(&state),
+    };
     let credentials = Credentials {
         ca: config.control.ca.clone(),
         token_file: config.control.token_file.clone(),

@@ -44,9 +44,11 @@ async fn a_new_edge_gets_its_view_and_follows_changes() -> Outcome {
     edge.until_revision(2).await?;
     let (_, apis) = edge.technical("/_node/apis").await?;
     assert!(apis.contains("second"), "{apis}");
-    let reported = || node.reports().iter().any(|report| {
-        matches!(report, Report::Active(position) if position.revision == 2)
-    });
+    let reported = || {
+        node.reports()
+            .iter()
+            .any(|report| matches!(report, Report::Active(position) if position.revision == 2))
+    };
     eventually("report", || async { reported().then_some(()) }).await?;
     assert!(edge.terminate().await?, "a drained edge ends well");
     Ok(())

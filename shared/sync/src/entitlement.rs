@@ -82,7 +82,10 @@ mod tests {
     use super::*;
 
     fn list(tags: &str) -> Vec<String> {
-        tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+        tags.split(',')
+            .filter(|tag| !tag.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -115,7 +118,11 @@ mod tests {
             ("a", "OTHER/a", false),
             ("a", "DEFAULT", false),
         ] {
-            assert_eq!(grants_view("DEFAULT", &list(tags), view), expected, "{tags:?} {view:?}");
+            assert_eq!(
+                grants_view("DEFAULT", &list(tags), view),
+                expected,
+                "{tags:?} {view:?}"
+            );
         }
     }
 
@@ -123,7 +130,10 @@ mod tests {
     fn whatever_is_granted_is_also_taken() {
         for (asked, allowed) in [("a,!b", ""), ("", "a,b"), ("!b", "a,b"), ("a,c", "a,b,!x")] {
             let view = view_id("DEFAULT", &granted(&list(asked), &list(allowed)).unwrap());
-            assert!(grants_view("DEFAULT", &list(asked), &view), "{asked:?} {allowed:?} {view:?}");
+            assert!(
+                grants_view("DEFAULT", &list(asked), &view),
+                "{asked:?} {allowed:?} {view:?}"
+            );
         }
     }
 }

@@ -14,7 +14,12 @@ pub(crate) struct BeatPace {
 impl BeatPace {
     /// `seed` spreads the beats of many peers; it need not be secret.
     pub(crate) fn new(beat_ms: u32, seed: u64, now_ms: u64) -> Self {
-        let mut pace = Self { beat_ms: beat_ms.max(1), seed, next_ms: now_ms, heard_ms: now_ms };
+        let mut pace = Self {
+            beat_ms: beat_ms.max(1),
+            seed,
+            next_ms: now_ms,
+            heard_ms: now_ms,
+        };
         pace.schedule(now_ms);
         pace
     }
@@ -37,15 +42,23 @@ impl BeatPace {
     }
 
     pub(crate) fn deadline_ms(&self) -> u64 {
-        self.next_ms.min(self.heard_ms + dead_after_ms(self.beat_ms) + 1)
+        self.next_ms
+            .min(self.heard_ms + dead_after_ms(self.beat_ms) + 1)
     }
 
     /// The interval varies by a fifth so that thousands of peers do not beat in step.
     fn schedule(&mut self, now_ms: u64) {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let base = u64::from(self.beat_ms);
         let spread = base * 2 / 5;
-        let offset = if spread == 0 { 0 } else { (self.seed >> 33) % (spread + 1) };
+        let offset = if spread == 0 {
+            0
+        } else {
+            (self.seed >> 33) % (spread + 1)
+        };
         self.next_ms = now_ms + (base * 4 / 5 + offset).max(1);
     }
 }
@@ -62,12 +75,18 @@ const FULL: u64 = ACKS_PER_SECOND as u64 * 1000;
 
 impl AckPace {
     pub(crate) fn new(now_ms: u64) -> Self {
-        Self { tokens: FULL, refilled_ms: now_ms }
+        Self {
+            tokens: FULL,
+            refilled_ms: now_ms,
+        }
     }
 
     pub(crate) fn take(&mut self, now_ms: u64) -> bool {
         let elapsed = now_ms.saturating_sub(self.refilled_ms);
-        self.tokens = self.tokens.saturating_add(elapsed * u64::from(ACKS_PER_SECOND)).min(FULL);
+        self.tokens = self
+            .tokens
+            .saturating_add(elapsed * u64::from(ACKS_PER_SECOND))
+            .min(FULL);
         self.refilled_ms = self.refilled_ms.max(now_ms);
         let allowed = self.tokens >= 1000;
         if allowed {
@@ -78,7 +97,10 @@ impl AckPace {
 
     /// When the next acknowledgement is allowed.
     pub(crate) fn ready_ms(&self) -> u64 {
-        self.refilled_ms + 1000_u64.saturating_sub(self.tokens).div_ceil(u64::from(ACKS_PER_SECOND))
+        self.refilled_ms
+            + 1000_u64
+                .saturating_sub(self.tokens)
+                .div_ceil(u64::from(ACKS_PER_SECOND))
     }
 }
 

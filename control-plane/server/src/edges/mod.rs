@@ -50,8 +50,11 @@ impl EdgeDirectory {
     /// Edges of all nodes that answer, with the node of each. An edge known to several nodes is
     /// listed where it is connected, else where it was seen last.
     pub(crate) async fn list(&self) -> Vec<(u64, PeerEdge)> {
-        let mut edges: Vec<_> =
-            self.local().into_iter().map(|edge| (self.node_id, edge)).collect();
+        let mut edges: Vec<_> = self
+            .local()
+            .into_iter()
+            .map(|edge| (self.node_id, edge))
+            .collect();
         edges.extend(self.peers.list_edges().await);
         registry::merge(edges)
     }
@@ -69,7 +72,9 @@ impl EdgeDirectory {
     }
 
     fn report(&self, edge_id: &str, session: u64, report: &Report) {
-        self.registry.lock().report(edge_id, session, report, now_ms());
+        self.registry
+            .lock()
+            .report(edge_id, session, report, now_ms());
         self.notify();
     }
 

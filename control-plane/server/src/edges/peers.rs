@@ -34,15 +34,32 @@ pub(crate) struct Peers {
 
 impl std::fmt::Debug for Peers {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Peers").field("stamp", &self.stamp).finish_non_exhaustive()
+        formatter
+            .debug_struct("Peers")
+            .field("stamp", &self.stamp)
+            .finish_non_exhaustive()
     }
 }
 
 impl Peers {
     /// Reaches peers at the addresses of the membership, with the client side of `tls`.
-    pub(crate) fn new(consensus: Consensus, cluster_id: String, node_id: u64, tls: ClientTlsConfig) -> Self {
-        let stamp = ClusterStamp { cluster_id, epoch: 0, from_node: node_id };
-        Self { consensus, stamp, tls, channels: Mutex::default() }
+    pub(crate) fn new(
+        consensus: Consensus,
+        cluster_id: String,
+        node_id: u64,
+        tls: ClientTlsConfig,
+    ) -> Self {
+        let stamp = ClusterStamp {
+            cluster_id,
+            epoch: 0,
+            from_node: node_id,
+        };
+        Self {
+            consensus,
+            stamp,
+            tls,
+            channels: Mutex::default(),
+        }
     }
 
     /// Edges of every peer that answers in time.
@@ -53,7 +70,10 @@ impl Peers {
             .into_iter()
             .filter(|member| member.id != self.stamp.from_node)
             .map(|member| self.edges_of(member.id, member.raft_address));
-        let answers: Vec<_> = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect().await;
+        let answers: Vec<_> = stream::iter(asked)
+            .buffer_unordered(ASKED_AT_ONCE)
+            .collect()
+            .await;
         answers.into_iter().flatten().collect()
     }
 
@@ -62,14 +82,19 @@ impl Peers {
             let channel = self.channel(&address)?;
             let mut client =
                 PeerServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-            let mut request = Request::new(ListPeerEdgesRequest { stamp: Some(self.stamp.clone()) });
+            let mut request = Request::new(ListPeerEdgesRequest {
+                stamp: Some(self.stamp.clone()),
+            });
             request.set_timeout(ANSWER_TIMEOUT);
             client.list_edges(request).await
         };
         match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(reply)) => {
-                reply.into_inner().edges.into_iter().map(|edge| (node, edge)).collect()
-            }
+            Ok(Ok(reply)) => reply
+                .into_inner()
+                .edges
+                .into_iter()
+                .map(|edge| (node, edge))
+                .collect(),
             Ok(Err(error)) => {
                 tracing::debug!(node, %error, "peer does not list its edges");
                 Vec::new()
@@ -114,8 +139,12 @@ impl PeerService for PeerEndpoint {
         let own = &self.directory.peers.stamp.cluster_id;
         let theirs = request.into_inner().stamp.map(|stamp| stamp.cluster_id);
         if theirs.as_ref() != Some(own) {
-            return Err(Status::permission_denied("the caller belongs to another cluster"));
+            return Err(Status::permission_denied(
+                "the caller belongs to another cluster",
+            ));
         }
-        Ok(Response::new(ListPeerEdgesReply { edges: self.directory.local() }))
+        Ok(Response::new(ListPeerEdgesReply {
+            edges: self.directory.local(),
+        }))
     }
 }

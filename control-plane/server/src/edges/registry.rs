@@ -44,7 +44,10 @@ impl Registry {
         let entry = self
             .edges
             .entry(hello.edge_id.clone())
-            .or_insert_with(|| Entry { session, edge: PeerEdge::default() });
+            .or_insert_with(|| Entry {
+                session,
+                edge: PeerEdge::default(),
+            });
         entry.session = session;
         let edge = &mut entry.edge;
         edge.edge_id.clone_from(&hello.edge_id);
@@ -77,7 +80,11 @@ impl Registry {
                 edge.active_revision = position.revision;
                 edge.active_root = Bytes::copy_from_slice(&position.root);
             }
-            Report::Refused { position, code, detail } => {
+            Report::Refused {
+                position,
+                code,
+                detail,
+            } => {
                 edge.last_refusal = format!("{code}: {detail}");
                 edge.last_refusal_revision = position.map_or(0, |position| position.revision);
             }
@@ -95,8 +102,10 @@ impl Registry {
                     })
                     .collect();
                 if let Some(first) = objects.first() {
-                    edge.last_refusal =
-                        format!("{}: {} {}: {}", first.code, first.kind, first.id, first.message);
+                    edge.last_refusal = format!(
+                        "{}: {} {}: {}",
+                        first.code, first.kind, first.id, first.message
+                    );
                     edge.last_refusal_revision = position.revision;
                 }
             }
@@ -126,11 +135,17 @@ impl Registry {
     }
 
     pub(super) fn list(&self) -> Vec<PeerEdge> {
-        self.edges.values().map(|entry| entry.edge.clone()).collect()
+        self.edges
+            .values()
+            .map(|entry| entry.edge.clone())
+            .collect()
     }
 
     fn of_session(&mut self, edge_id: &str, session: u64) -> Option<&mut PeerEdge> {
-        let entry = self.edges.get_mut(edge_id).filter(|entry| entry.session == session)?;
+        let entry = self
+            .edges
+            .get_mut(edge_id)
+            .filter(|entry| entry.session == session)?;
         Some(&mut entry.edge)
     }
 
@@ -172,7 +187,11 @@ pub(crate) struct Connected {
 
 impl Connected {
     pub(super) fn new(directory: Arc<EdgeDirectory>, edge_id: String, session: u64) -> Self {
-        Self { directory, edge_id, session }
+        Self {
+            directory,
+            edge_id,
+            session,
+        }
     }
 
     /// Notes what the edge said.
@@ -182,7 +201,8 @@ impl Connected {
 
     /// Notes the newest published revision of the edge's view.
     pub(crate) fn published(&self, revision: u64) {
-        self.directory.published(&self.edge_id, self.session, revision);
+        self.directory
+            .published(&self.edge_id, self.session, revision);
     }
 }
 
@@ -239,7 +259,11 @@ mod tests {
     fn a_report_updates_what_is_active() {
         let mut registry = Registry::default();
         let session = registry.connect(&hello("e"), "DEFAULT/a", 1000);
-        let position = Position { epoch: 1, revision: 7, root: [3; 32] };
+        let position = Position {
+            epoch: 1,
+            revision: 7,
+            root: [3; 32],
+        };
         registry.report("e", session, &Report::Active(position), 1500);
         registry.published("e", session, 9);
         let edge = &registry.list()[0];
@@ -254,7 +278,11 @@ mod tests {
             last_seen_ms,
             ..PeerEdge::default()
         };
-        let merged = merge(vec![(1, entry(false, 9)), (2, entry(true, 5)), (3, entry(false, 8))]);
+        let merged = merge(vec![
+            (1, entry(false, 9)),
+            (2, entry(true, 5)),
+            (3, entry(false, 8)),
+        ]);
         assert_eq!(merged.len(), 1);
         assert_eq!(merged[0].0, 2);
     }

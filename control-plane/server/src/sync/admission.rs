@@ -85,7 +85,14 @@ pub(super) async fn admit(
     let environment = query::environment(&state, &hello.environment)?
         .ok_or_else(|| Refused::UnknownEnvironment(hello.environment.clone()))?;
     if !parts.views.has(&view_id) {
-        register(&parts.consensus, &hello.environment, &view_id, &selector, deadline).await?;
+        register(
+            &parts.consensus,
+            &hello.environment,
+            &view_id,
+            &selector,
+            deadline,
+        )
+        .await?;
     }
     wait_until_grown(parts, &view_id, deadline).await?;
     wait_for_edge(parts, &hello, deadline).await?;
@@ -102,7 +109,13 @@ pub(super) async fn admit(
         beat_ms: parts.settings.beat_ms,
         seed: stream_id.as_u64_pair().0,
     };
-    Ok(Admitted { hello, view_id, newest, opening, keyset_version })
+    Ok(Admitted {
+        hello,
+        view_id,
+        newest,
+        opening,
+        keyset_version,
+    })
 }
 
 async fn register(
@@ -128,7 +141,9 @@ async fn register(
         preconditions: Vec::new(),
         ops: vec![Op::from(op)],
     };
-    let timeout = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let timeout = deadline
+        .saturating_duration_since(Instant::now())
+        .max(Duration::from_millis(1));
     match consensus.propose(txn, timeout).await {
         Ok(Reply::Done { .. }) => Ok(()),
         Ok(Reply::Rejected { message, .. }) => Err(Refused::NotRegistered(message)),
@@ -157,8 +172,13 @@ async fn wait_for_edge(
     hello: &ValidHello,
     deadline: Instant,
 ) -> Result<(), Refused> {
-    let Some(held) = hello.held else { return Ok(()) };
-    let ahead = || Refused::EdgeAhead { epoch: held.epoch, edge: held.revision };
+    let Some(held) = hello.held else {
+        return Ok(());
+    };
+    let ahead = || Refused::EdgeAhead {
+        epoch: held.epoch,
+        edge: held.revision,
+    };
     let epoch = query::cluster(&parts.consensus.state())?.map_or(0, |cluster| cluster.value.epoch);
     if held.epoch < epoch {
         // Disaster recovery restarted the revisions.
@@ -181,7 +201,9 @@ pub(super) fn keysets_after(
 ) -> Result<(Vec<SignedKeyset>, u64), Refused> {
     let records = query::keysets(&consensus.state(), version, KEYSET_CHAIN_MAX)?;
     let newest = records.last().map_or(version, |record| record.version);
-    let keysets = records.into_iter().map(|record| SignedKeyset::decode(record.bytes));
+    let keysets = records
+        .into_iter()
+        .map(|record| SignedKeyset::decode(record.bytes));
     Ok((keysets.collect::<Result<_, _>>()?, newest))
 }
 
@@ -190,7 +212,9 @@ pub(super) fn other_nodes(consensus: &Consensus) -> Vec<String> {
     let status = consensus.status();
     let own = status.node_id;
     let others = status.members.into_iter().filter(|member| member.id != own);
-    others.map(|member| format!("https://{}", member.grpc_address)).collect()
+    others
+        .map(|member| format!("https://{}", member.grpc_address))
+        .collect()
 }
 
 /// Shared by tests and logs: names an admitted edge.

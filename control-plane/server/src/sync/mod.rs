@@ -74,7 +74,9 @@ struct Shared {
 
 impl std::fmt::Debug for SyncEndpoint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SyncEndpoint").finish_non_exhaustive()
+        formatter
+            .debug_struct("SyncEndpoint")
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,10 +84,17 @@ impl std::fmt::Debug for SyncEndpoint {
 pub(crate) fn service(parts: SyncParts, tasks: &Tasks) -> SyncServiceServer<SyncEndpoint> {
     let recorder = Recorder::start(parts.consensus.clone(), tasks);
     let streams = Arc::new(Semaphore::new(STREAMS_MAX));
-    let shared = Shared { parts, recorder, streams, tasks: tasks.clone() };
-    SyncServiceServer::new(SyncEndpoint { shared: Arc::new(shared) })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    let shared = Shared {
+        parts,
+        recorder,
+        streams,
+        tasks: tasks.clone(),
+    };
+    SyncServiceServer::new(SyncEndpoint {
+        shared: Arc::new(shared),
+    })
+    .max_decoding_message_size(MESSAGE_BYTES_MAX)
+    .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 #[tonic::async_trait]

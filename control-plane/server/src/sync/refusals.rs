@@ -172,16 +172,27 @@ fn unrecorded_deployment(
         None,
         DEPLOYMENTS_SEARCHED,
     )?;
-    let has_content = |record: &DeploymentRecord| {
-        record.object_hash.as_ref() == refusal.object.object_hash
+    let has_content =
+        |record: &DeploymentRecord| record.object_hash.as_ref() == refusal.object.object_hash;
+    let deployments: Vec<DeploymentRecord> = page
+        .items
+        .into_iter()
+        .map(|deployment| deployment.value)
+        .collect();
+    let deployment = deployments
+        .iter()
+        .find(|record| has_content(record))
+        .or(deployments.first());
+    let Some(deployment) = deployment else {
+        return Ok(None);
     };
-    let deployments: Vec<DeploymentRecord> =
-        page.items.into_iter().map(|deployment| deployment.value).collect();
-    let deployment = deployments.iter().find(|record| has_content(record)).or(deployments.first());
-    let Some(deployment) = deployment else { return Ok(None) };
     let is_recorded = deployment.refusals.iter().any(|known| {
         known.edge_id == *refusal.edge_id
             && known.object_hash.as_ref() == refusal.object.object_hash
     });
-    Ok(if is_recorded { None } else { Some(deployment.number) })
+    Ok(if is_recorded {
+        None
+    } else {
+        Some(deployment.number)
+    })
 }

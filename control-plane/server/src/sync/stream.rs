@@ -2,14 +2,8 @@
 
 use std::time::Duration;
 
-use futures::{
-    StreamExt as _,
-    future::BoxFuture,
-    stream::FuturesUnordered,
-};
-use tidegate_proto::sync::v1::{
-    EdgeMessage, NodeMessage, Reject, edge_message, node_message,
-};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tidegate_proto::sync::v1::{EdgeMessage, NodeMessage, Reject, edge_message, node_message};
 use tidegate_sync::{
     limits::dead_after_ms,
     node::{Effect, Input, NodeSession},
@@ -43,8 +37,15 @@ pub(super) async fn serve(
     outbox: Outbox,
 ) {
     let first = timeout(HELLO_TIMEOUT, inbound.message()).await;
-    let Ok(Ok(Some(EdgeMessage { kind: Some(edge_message::Kind::Hello(hello)) }))) = first else {
-        let _ = outbox.send(Err(Status::invalid_argument("the first message must be Hello"))).await;
+    let Ok(Ok(Some(EdgeMessage {
+        kind: Some(edge_message::Kind::Hello(hello)),
+    }))) = first
+    else {
+        let _ = outbox
+            .send(Err(Status::invalid_argument(
+                "the first message must be Hello",
+            )))
+            .await;
         return;
     };
     let edge_id = tidegate_sync::limits::shorten(&hello.edge_id);
@@ -57,7 +58,9 @@ pub(super) async fn serve(
                 detail: refused.to_string(),
                 addresses: admission::other_nodes(&shared.parts.consensus),
             };
-            let message = NodeMessage { kind: Some(node_message::Kind::Reject(reject)) };
+            let message = NodeMessage {
+                kind: Some(node_message::Kind::Reject(reject)),
+            };
             let _ = outbox.send(Ok(message)).await;
         }
     }
@@ -94,17 +97,29 @@ struct Link {
 impl<'a> Driver<'a> {
     fn open(shared: &'a Shared, admitted: Admitted, outbox: Outbox) -> Self {
         let edge_id = admitted.edge_id();
-        let connected = shared.parts.edges.connect(&admitted.hello, &admitted.view_id);
+        let connected = shared
+            .parts
+            .edges
+            .connect(&admitted.hello, &admitted.view_id);
         if let Some(newest) = &admitted.opening.newest {
             connected.published(newest.position.revision);
         }
         tracing::info!(%edge_id, view_id = admitted.view_id, "edge connected");
-        let refusals = shared.recorder.for_edge(&edge_id, &admitted.hello.environment);
+        let refusals = shared
+            .recorder
+            .for_edge(&edge_id, &admitted.hello.environment);
         let origin = Instant::now();
         let beat_ms = shared.parts.settings.beat_ms;
         let (session, first) = NodeSession::open(admitted.opening, 0);
         let patience = Duration::from_millis(dead_after_ms(beat_ms));
-        let link = Link { edge_id, outbox, connected, refusals, origin, patience };
+        let link = Link {
+            edge_id,
+            outbox,
+            connected,
+            refusals,
+            origin,
+            patience,
+        };
         Self {
             shared,
             session,
@@ -178,7 +193,10 @@ impl<'a> Driver<'a> {
                 Effect::LoadDelta { from, to } => {
                     let view_id = self.view_id.clone();
                     self.loads.push(Box::pin(async move {
-                        Input::Delta { from, delta: views.delta(&view_id, from, to).await }
+                        Input::Delta {
+                            from,
+                            delta: views.delta(&view_id, from, to).await,
+                        }
                     }));
                 }
                 Effect::LoadObjects { wanted, .. } => {

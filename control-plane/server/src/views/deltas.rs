@@ -92,15 +92,21 @@ pub(super) fn make(
     let mut changes = Vec::new();
     for change in diff(from, &target.tree) {
         changes.push(match change {
-            TreeChange::Remove { kind, id } => {
-                ObjectChange { kind: kind.to_string(), id: id.to_string(), object: None }
-            }
+            TreeChange::Remove { kind, id } => ObjectChange {
+                kind: kind.to_string(),
+                id: id.to_string(),
+                object: None,
+            },
             TreeChange::Put(leaf) => {
                 let Some(object) = query::object(state, &leaf.object_hash)? else {
                     return Ok(None);
                 };
                 let (kind, id) = (leaf.kind.to_string(), leaf.id.to_string());
-                ObjectChange { kind, id, object: Some(object) }
+                ObjectChange {
+                    kind,
+                    id,
+                    object: Some(object),
+                }
             }
         });
     }
@@ -113,9 +119,19 @@ pub(super) fn read_objects(
     wanted: Vec<Wanted>,
 ) -> Result<Option<Vec<ObjectChange>>, ReadError> {
     let mut objects = Vec::with_capacity(wanted.len());
-    for Wanted { kind, id, object_hash, .. } in wanted {
+    for Wanted {
+        kind,
+        id,
+        object_hash,
+        ..
+    } in wanted
+    {
         match query::object(state, &object_hash)? {
-            Some(object) => objects.push(ObjectChange { kind, id, object: Some(object) }),
+            Some(object) => objects.push(ObjectChange {
+                kind,
+                id,
+                object: Some(object),
+            }),
             None => return Ok(None),
         }
     }

@@ -27,7 +27,11 @@ pub(super) enum GrowError {
 }
 
 /// Follows until consensus ends.
-pub(super) async fn run(views: Arc<Views>, consensus: Consensus, mut events: Receiver<Arc<AppliedBatch>>) {
+pub(super) async fn run(
+    views: Arc<Views>,
+    consensus: Consensus,
+    mut events: Receiver<Arc<AppliedBatch>>,
+) {
     let mut rebuild = true;
     loop {
         if rebuild {
@@ -148,14 +152,21 @@ fn grow_view(snapshot: &StateView, record: &ViewRecord) -> Result<(u64, GrownVie
         let page = query::live_objects(snapshot, &record.environment, after.as_deref(), PAGE)?;
         for object in &page.items {
             let facts = &object.record;
-            view.grow(index, &LiveObject {
-                kind: &object.kind,
-                id: &object.id,
-                object_hash: Some(query::hash_of(&facts.object_hash)?),
-                object_len: facts.object_len,
-                tags: &facts.tags,
-                plan_tags: facts.plan_tags.iter().map(|set| set.tags.as_slice()).collect(),
-            });
+            view.grow(
+                index,
+                &LiveObject {
+                    kind: &object.kind,
+                    id: &object.id,
+                    object_hash: Some(query::hash_of(&facts.object_hash)?),
+                    object_len: facts.object_len,
+                    tags: &facts.tags,
+                    plan_tags: facts
+                        .plan_tags
+                        .iter()
+                        .map(|set| set.tags.as_slice())
+                        .collect(),
+                },
+            );
         }
         after = page.next;
         if after.is_none() {

@@ -91,12 +91,16 @@ impl GrownView {
     /// Puts an object that was live at `index` into the tree, or takes it out.
     pub(super) fn grow(&mut self, index: u64, object: &LiveObject<'_>) {
         let tags: BTreeSet<String> = object.tags.iter().cloned().collect();
-        let plan_tags: Vec<BTreeSet<String>> =
-            object.plan_tags.iter().map(|tags| tags.iter().cloned().collect()).collect();
+        let plan_tags: Vec<BTreeSet<String>> = object
+            .plan_tags
+            .iter()
+            .map(|tags| tags.iter().cloned().collect())
+            .collect();
         let entitled = self.selector.entitles(&tags, &plan_tags);
         match object.object_hash {
             Some(hash) if entitled => {
-                self.tree.insert(object.kind, object.id, hash, object.object_len);
+                self.tree
+                    .insert(object.kind, object.id, hash, object.object_len);
             }
             _ => {
                 self.tree.remove(object.kind, object.id);
@@ -118,7 +122,11 @@ impl GrownView {
 
     /// The content at `revision`, or the newest one if it has the root anyway.
     fn tree_at(&self, revision: u64, root: Hash) -> Option<ViewTree> {
-        let known = self.versions.iter().rev().find(|(index, _)| *index <= revision);
+        let known = self
+            .versions
+            .iter()
+            .rev()
+            .find(|(index, _)| *index <= revision);
         let same = || self.versions.iter().find(|(_, tree)| tree.root() == root);
         known.or_else(same).map(|(_, tree)| tree.clone())
     }
@@ -138,7 +146,11 @@ impl GrownView {
                 own: blake3::Hash::from(tree.root()).to_string(),
             });
         }
-        while self.versions.get(1).is_some_and(|(index, _)| *index <= manifest.revision) {
+        while self
+            .versions
+            .get(1)
+            .is_some_and(|(index, _)| *index <= manifest.revision)
+        {
             self.versions.pop_front();
         }
         let published = Arc::new(PublishedView {
@@ -206,7 +218,11 @@ impl Forest {
     /// A published version by its root, newest first.
     pub(super) fn published(&self, view_id: &str, root: &Hash) -> Option<Arc<PublishedView>> {
         let view = self.views.get(view_id)?;
-        view.published.iter().rev().find(|version| version.position.root == *root).cloned()
+        view.published
+            .iter()
+            .rev()
+            .find(|version| version.position.root == *root)
+            .cloned()
     }
 
     /// The newest published version.

@@ -57,8 +57,14 @@ impl Views {
             grown: watch::Sender::new(0),
             keysets: watch::Sender::new(0),
         });
-        tasks.spawn("views follow", follow::run(Arc::clone(&views), consensus.clone(), events));
-        tasks.spawn("views publish", publisher::run(Arc::clone(&views), consensus, signer));
+        tasks.spawn(
+            "views follow",
+            follow::run(Arc::clone(&views), consensus.clone(), events),
+        );
+        tasks.spawn(
+            "views publish",
+            publisher::run(Arc::clone(&views), consensus, signer),
+        );
         views
     }
 
@@ -103,7 +109,12 @@ impl Views {
         let base = if from == EMPTY_ROOT {
             ViewTree::new()
         } else {
-            self.inner.lock().forest.published(view_id, &from)?.tree.clone()
+            self.inner
+                .lock()
+                .forest
+                .published(view_id, &from)?
+                .tree
+                .clone()
         };
         let key = DeltaKey {
             view_id: view_id.to_owned(),
@@ -112,7 +123,9 @@ impl Views {
             revision: target.position.revision,
         };
         let state = self.state.clone();
-        self.deltas.get(key, move || deltas::make(&state, &base, target)).await
+        self.deltas
+            .get(key, move || deltas::make(&state, &base, target))
+            .await
     }
 
     /// Objects of a published version; `None` when a newer one replaced some.

@@ -9,7 +9,7 @@ use tidegate_state::{
     op::{Op, PublishView},
     query,
 };
-use tidegate_view::{Manifest, MANIFEST_FORMAT, SignedManifest, Signer};
+use tidegate_view::{MANIFEST_FORMAT, Manifest, SignedManifest, Signer};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Views, coalesce::Coalescer, forest::Unpublished};
@@ -84,7 +84,11 @@ async fn publish_all(views: &Views, consensus: &Consensus, signer: &dyn Signer) 
                 tracing::debug!(view_id, ?reply, "manifest was not taken");
             }
             Err(error) => {
-                tracing::warn!(view_id, error = &error as &dyn std::error::Error, "view not published");
+                tracing::warn!(
+                    view_id,
+                    error = &error as &dyn std::error::Error,
+                    "view not published"
+                );
                 all = false;
             }
         }
@@ -100,7 +104,9 @@ async fn publish(
     signer: &dyn Signer,
 ) -> Result<Reply, PublishError> {
     let time_ms = now_ms();
-    let cluster = query::cluster(&consensus.state())?.ok_or(PublishError::NoCluster)?.value;
+    let cluster = query::cluster(&consensus.state())?
+        .ok_or(PublishError::NoCluster)?
+        .value;
     let manifest = Manifest {
         format: MANIFEST_FORMAT,
         trust_domain: cluster.trust_domain,

@@ -51,13 +51,19 @@ pub(crate) struct KeyFile<'a> {
 
 impl KeyStore for KeyFile<'_> {
     fn cache_key(&self) -> Result<CacheKey, KeyStoreError> {
-        let failed = |source| KeyStoreError::Io { path: self.path.clone(), source };
+        let failed = |source| KeyStoreError::Io {
+            path: self.path.clone(),
+            source,
+        };
         match fs::read(&self.path) {
             Ok(bytes) => {
                 refuse_open_file(&self.path)?;
                 let bytes = Zeroizing::new(bytes);
                 let key = <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_wrong| {
-                    KeyStoreError::WrongLength { path: self.path.clone(), found: bytes.len() }
+                    KeyStoreError::WrongLength {
+                        path: self.path.clone(),
+                        found: bytes.len(),
+                    }
                 })?;
                 Ok(Zeroizing::new(key))
             }
@@ -77,12 +83,16 @@ impl KeyStore for KeyFile<'_> {
 #[cfg(unix)]
 fn refuse_open_file(path: &Path) -> Result<(), KeyStoreError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let metadata = fs::metadata(path)
-        .map_err(|source| KeyStoreError::Io { path: path.to_owned(), source })?;
+    let metadata = fs::metadata(path).map_err(|source| KeyStoreError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     if metadata.permissions().mode() & 0o077 == 0 {
         Ok(())
     } else {
-        Err(KeyStoreError::TooOpen { path: path.to_owned() })
+        Err(KeyStoreError::TooOpen {
+            path: path.to_owned(),
+        })
     }
 }
 

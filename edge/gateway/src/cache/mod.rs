@@ -131,7 +131,10 @@ struct CurrentSlot {
 impl Cache {
     /// Opens the cache under `data_dir`, making key and directory on first use, and verifies it.
     pub(crate) fn open(data_dir: &Path, pin: &RootPin) -> Result<(Self, Boot), OpenError> {
-        let keys = KeyFile { path: data_dir.join("cache.key"), disk: &FileSystem };
+        let keys = KeyFile {
+            path: data_dir.join("cache.key"),
+            disk: &FileSystem,
+        };
         Self::open_with(data_dir, pin, &keys, Arc::new(FileSystem))
     }
 
@@ -142,11 +145,19 @@ impl Cache {
         disk: Arc<dyn Disk>,
     ) -> Result<(Self, Boot), OpenError> {
         let directory = data_dir.join("cache");
-        fs::create_dir_all(&directory)
-            .map_err(|source| OpenError::Directory { path: directory.clone(), source })?;
+        fs::create_dir_all(&directory).map_err(|source| OpenError::Directory {
+            path: directory.clone(),
+            source,
+        })?;
         let sealer = Sealer::new(&keys.cache_key()?);
         let secrets = StoredSecrets::default();
-        let mut cache = Self { directory, disk, sealer, current: None, secrets };
+        let mut cache = Self {
+            directory,
+            disk,
+            sealer,
+            current: None,
+            secrets,
+        };
         let boot = cache.boot(pin);
         Ok((cache, boot))
     }
@@ -222,7 +233,11 @@ impl Cache {
     }
 
     /// Slots that verify, the pointed-to one first.
-    fn read_slots(&self, trust: &TrustedKeyset, alarms: &mut Vec<Alarm>) -> Vec<(usize, LoadedSlot)> {
+    fn read_slots(
+        &self,
+        trust: &TrustedKeyset,
+        alarms: &mut Vec<Alarm>,
+    ) -> Vec<(usize, LoadedSlot)> {
         let pointed = fs::read_to_string(self.path(POINTER)).unwrap_or_default();
         let first = usize::from(pointed.trim() == SLOTS[1]);
         let mut slots = Vec::new();
@@ -242,20 +257,28 @@ impl Cache {
     }
 
     /// Takes the newest slot; it is served only if the floor admits it.
-    fn choose(&mut self, slots: Vec<(usize, LoadedSlot)>, floors: &Option<Floors>, boot: &mut Boot) {
+    fn choose(
+        &mut self,
+        slots: Vec<(usize, LoadedSlot)>,
+        floors: &Option<Floors>,
+        boot: &mut Boot,
+    ) {
         let servable = |slot: &LoadedSlot| {
             let manifest = slot.view.manifest();
             let floors = floors.as_ref();
             floors.is_none_or(|floors| floors.admits(&manifest.view_id, &manifest.position()))
         };
-        let best = slots.into_iter().enumerate().max_by(|(rank_a, (_, a)), (rank_b, (_, b))| {
-            let key = |slot: &LoadedSlot, rank: usize| {
-                let position = slot.view.manifest().position();
-                let same_view_order = (position.epoch, position.revision);
-                (servable(slot), same_view_order, std::cmp::Reverse(rank))
-            };
-            key(a, *rank_a).cmp(&key(b, *rank_b))
-        });
+        let best = slots
+            .into_iter()
+            .enumerate()
+            .max_by(|(rank_a, (_, a)), (rank_b, (_, b))| {
+                let key = |slot: &LoadedSlot, rank: usize| {
+                    let position = slot.view.manifest().position();
+                    let same_view_order = (position.epoch, position.revision);
+                    (servable(slot), same_view_order, std::cmp::Reverse(rank))
+                };
+                key(a, *rank_a).cmp(&key(b, *rank_b))
+            });
         let Some((_, (index, slot))) = best else {
             return;
         };
@@ -303,8 +326,13 @@ impl Cache {
     ) -> Result<(), StoreError> {
         let mut file = self.disk.append(&self.path(SLOTS[index]))?;
         let changes = preparation.changes.iter().cloned();
-        let written =
-            write_record(file.as_mut(), &self.sealer, header, changes, &preparation.signed)?;
+        let written = write_record(
+            file.as_mut(),
+            &self.sealer,
+            header,
+            changes,
+            &preparation.signed,
+        )?;
         if let Some(current) = &mut self.current {
             current.root = preparation.view.manifest().root;
             current.records += 1;
@@ -318,7 +346,9 @@ impl Cache {
         let manifest = preparation.view.manifest();
         let index = self.current.as_ref().map_or(0, |current| 1 - current.index);
         let mut id = vec![0; 16];
-        SystemRandom::new().fill(&mut id).map_err(|_unspecified| SealError::CannotSeal)?;
+        SystemRandom::new()
+            .fill(&mut id)
+            .map_err(|_unspecified| SealError::CannotSeal)?;
         let mut current = CurrentSlot {
             index,
             id,
@@ -331,15 +361,27 @@ impl Cache {
         };
         let header = current.header(manifest);
         let mut file = self.disk.create(&self.path(SLOTS[index]))?;
-        let objects = preparation.view.iter().map(|(kind, id, object)| ObjectChange {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-            object: Some(object.clone()),
-        });
-        current.full_bytes =
-            write_record(file.as_mut(), &self.sealer, &header, objects, &preparation.signed)?;
+        let objects = preparation
+            .view
+            .iter()
+            .map(|(kind, id, object)| ObjectChange {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+                object: Some(object.clone()),
+            });
+        current.full_bytes = write_record(
+            file.as_mut(),
+            &self.sealer,
+            &header,
+            objects,
+            &preparation.signed,
+        )?;
         current.records = 1;
-        replace(self.disk.as_ref(), &self.path(POINTER), SLOTS[index].as_bytes())?;
+        replace(
+            self.disk.as_ref(),
+            &self.path(POINTER),
+            SLOTS[index].as_bytes(),
+        )?;
         self.current = Some(current);
         Ok(())
     }
@@ -367,7 +409,12 @@ impl Cache {
     }
 
     fn write_secrets(&self) -> Result<(), StoreError> {
-        write_sealed(self.disk.as_ref(), &self.sealer, &self.path(SECRETS), &self.secrets)?;
+        write_sealed(
+            self.disk.as_ref(),
+            &self.sealer,
+            &self.path(SECRETS),
+            &self.secrets,
+        )?;
         Ok(())
     }
 
@@ -403,7 +450,10 @@ fn store_keyset(signed: &SignedKeyset) -> StoredKeyset {
         key_id: signature.key_id.clone(),
         signature: signature.signature.clone(),
     });
-    StoredKeyset { keyset: signed.keyset.to_vec(), signatures: signatures.collect() }
+    StoredKeyset {
+        keyset: signed.keyset.to_vec(),
+        signatures: signatures.collect(),
+    }
 }
 
 fn restore_keyset(stored: &StoredKeyset) -> SignedKeyset {
@@ -411,5 +461,8 @@ fn restore_keyset(stored: &StoredKeyset) -> SignedKeyset {
         key_id: signature.key_id.clone(),
         signature: signature.signature.clone(),
     });
-    SignedKeyset { keyset: stored.keyset.clone().into(), signatures: signatures.collect() }
+    SignedKeyset {
+        keyset: stored.keyset.clone().into(),
+        signatures: signatures.collect(),
+    }
 }

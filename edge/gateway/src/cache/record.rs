@@ -98,12 +98,22 @@ pub(crate) fn write_record(
 ) -> Result<u64, RecordError> {
     let encoded = header.encode_to_vec();
     let mut written = put_framed(file, &encoded)?;
-    let mut blocks = Blocks { sealer, header: &encoded, number: 0 };
+    let mut blocks = Blocks {
+        sealer,
+        header: &encoded,
+        number: 0,
+    };
     let mut plain = Vec::with_capacity(BLOCK_BYTES);
     let mut count = 0;
     for change in changes {
-        let change = StoredChange { kind: change.kind, id: change.id, object: change.object };
-        change.encode_length_delimited(&mut plain).map_err(|_full| RecordError::Malformed)?;
+        let change = StoredChange {
+            kind: change.kind,
+            id: change.id,
+            object: change.object,
+        };
+        change
+            .encode_length_delimited(&mut plain)
+            .map_err(|_full| RecordError::Malformed)?;
         count += 1;
         while plain.len() >= BLOCK_BYTES {
             let rest = plain.split_off(BLOCK_BYTES);
@@ -121,7 +131,10 @@ pub(crate) fn write_record(
         key_id: signed.key_id.clone(),
         changes: count,
     };
-    written += put_framed(file, &blocks.seal(KIND_MANIFEST, &manifest.encode_to_vec())?)?;
+    written += put_framed(
+        file,
+        &blocks.seal(KIND_MANIFEST, &manifest.encode_to_vec())?,
+    )?;
     file.sync().map_err(RecordError::Io)?;
     Ok(written)
 }
@@ -135,17 +148,20 @@ pub(crate) fn read_record<E: From<RecordError>>(
     let Some(encoded) = get_framed(file, HEADER_BYTES_MAX)? else {
         return Ok(None);
     };
-    let header =
-        RecordHeader::decode(encoded.as_slice()).map_err(|_bad| RecordError::Malformed)?;
-    let mut blocks = Blocks { sealer, header: &encoded, number: 0 };
+    let header = RecordHeader::decode(encoded.as_slice()).map_err(|_bad| RecordError::Malformed)?;
+    let mut blocks = Blocks {
+        sealer,
+        header: &encoded,
+        number: 0,
+    };
     let mut plain: Vec<u8> = Vec::new();
     let mut count = 0;
     loop {
         let sealed = get_framed(file, BLOCK_BYTES + OVERHEAD_BYTES)?.ok_or(RecordError::Torn)?;
         let (kind, block) = blocks.open(&sealed).map_err(RecordError::from)?;
         if kind == KIND_MANIFEST {
-            let stored = StoredManifest::decode(block.as_slice())
-                .map_err(|_bad| RecordError::Malformed)?;
+            let stored =
+                StoredManifest::decode(block.as_slice()).map_err(|_bad| RecordError::Malformed)?;
             if !plain.is_empty() || stored.changes != count {
                 return Err(RecordError::Malformed.into());
             }
@@ -184,7 +200,11 @@ fn complete_changes(plain: &mut Vec<u8>) -> Result<Vec<ObjectChange>, RecordErro
         let stored = StoredChange::decode_length_delimited(&mut message)
             .map_err(|_bad| RecordError::Malformed)?;
         let object = stored.object.map(|object| Bytes::copy_from_slice(&object));
-        changes.push(ObjectChange { kind: stored.kind, id: stored.id, object });
+        changes.push(ObjectChange {
+            kind: stored.kind,
+            id: stored.id,
+            object,
+        });
     }
     *plain = rest.to_vec();
     Ok(changes)
@@ -218,7 +238,8 @@ impl Blocks<'_> {
 
 fn put_framed(file: &mut dyn DiskFile, bytes: &[u8]) -> Result<u64, RecordError> {
     let length = u32::try_from(bytes.len()).map_err(|_too_long| RecordError::Malformed)?;
-    file.write_all(&length.to_be_bytes()).map_err(RecordError::Io)?;
+    file.write_all(&length.to_be_bytes())
+        .map_err(RecordError::Io)?;
     file.write_all(bytes).map_err(RecordError::Io)?;
     Ok(4 + u64::from(length))
 }
@@ -236,7 +257,11 @@ fn get_framed(file: &mut impl Read, bytes_max: usize) -> Result<Option<Vec<u8>>,
         return Err(RecordError::Malformed);
     }
     let mut bytes = vec![0; length];
-    if fill(file, &mut bytes)? == length { Ok(Some(bytes)) } else { Err(RecordError::Torn) }
+    if fill(file, &mut bytes)? == length {
+        Ok(Some(bytes))
+    } else {
+        Err(RecordError::Torn)
+    }
 }
 
 fn fill(file: &mut impl Read, buffer: &mut [u8]) -> Result<usize, RecordError> {

@@ -38,14 +38,22 @@ impl std::fmt::Debug for Sealer {
 
 impl Sealer {
     pub(crate) fn new(key: &CacheKey) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(key.as_slice().into()), random: SystemRandom::new() }
+        Self {
+            cipher: XChaCha20Poly1305::new(key.as_slice().into()),
+            random: SystemRandom::new(),
+        }
     }
 
     /// Gives nonce and sealed text.
     pub(crate) fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_BYTES];
-        self.random.fill(&mut nonce).map_err(|_unspecified| SealError::CannotSeal)?;
-        let payload = Payload { msg: plain, aad: context };
+        self.random
+            .fill(&mut nonce)
+            .map_err(|_unspecified| SealError::CannotSeal)?;
+        let payload = Payload {
+            msg: plain,
+            aad: context,
+        };
         let sealed = self
             .cipher
             .encrypt(XNonce::from_slice(&nonce), payload)
@@ -55,8 +63,13 @@ impl Sealer {
 
     /// Opens what [`Self::seal`] gave for the same context.
     pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or(SealError::Tampered)?;
-        let payload = Payload { msg: sealed, aad: context };
+        let (nonce, sealed) = sealed
+            .split_at_checked(NONCE_BYTES)
+            .ok_or(SealError::Tampered)?;
+        let payload = Payload {
+            msg: sealed,
+            aad: context,
+        };
         self.cipher
             .decrypt(XNonce::from_slice(nonce), payload)
             .map_err(|_opaque| SealError::Tampered)

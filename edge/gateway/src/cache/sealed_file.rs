@@ -87,7 +87,10 @@ impl StoredFloors {
                 root: position.root.to_vec(),
             })
             .collect();
-        Self { views, keyset_version: floors.keyset_version() }
+        Self {
+            views,
+            keyset_version: floors.keyset_version(),
+        }
     }
 
     pub(crate) fn restore(self) -> Result<Floors, SealedFileError> {
@@ -95,8 +98,15 @@ impl StoredFloors {
             .views
             .into_iter()
             .map(|floor| {
-                let root = floor.root.try_into().map_err(|_length| SealedFileError::Malformed)?;
-                let position = Position { epoch: floor.epoch, revision: floor.revision, root };
+                let root = floor
+                    .root
+                    .try_into()
+                    .map_err(|_length| SealedFileError::Malformed)?;
+                let position = Position {
+                    epoch: floor.epoch,
+                    revision: floor.revision,
+                    root,
+                };
                 Ok((floor.view_id, position))
             })
             .collect::<Result<_, SealedFileError>>()?;
@@ -122,7 +132,9 @@ pub(crate) fn read_sealed<M: Message + Default>(
 ) -> Result<M, SealedFileError> {
     let length = match fs::metadata(path) {
         Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(SealedFileError::Missing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(SealedFileError::Missing);
+        }
         Err(error) => return Err(SealedFileError::Io(error)),
     };
     if length > FILE_BYTES_MAX {
@@ -135,6 +147,8 @@ pub(crate) fn read_sealed<M: Message + Default>(
 
 /// The file name is authenticated, so that one file cannot stand in for another.
 fn context(path: &Path) -> Vec<u8> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     [b"tidegate/cache/v1/", name.unwrap_or_default().as_bytes()].concat()
 }

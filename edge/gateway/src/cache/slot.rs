@@ -63,10 +63,17 @@ pub(crate) fn load_slot(
             Ok(None) => return Ok(loaded),
             Ok(Some((view, header))) => {
                 let records = header.number + 1;
-                loaded = Some(LoadedSlot { view, slot_id: header.slot_id, records, tail: None });
+                loaded = Some(LoadedSlot {
+                    view,
+                    slot_id: header.slot_id,
+                    records,
+                    tail: None,
+                });
             }
             Err(error) => {
-                let Some(mut good) = loaded else { return Err(error) };
+                let Some(mut good) = loaded else {
+                    return Err(error);
+                };
                 good.tail = Some(error);
                 return Ok(Some(good));
             }
@@ -105,13 +112,20 @@ fn follows(header: &RecordHeader, before: Option<&LoadedSlot>) -> Result<(), Slo
         None => header.number == 0,
         Some(before) => header.slot_id == before.slot_id && header.number == before.records,
     };
-    if fits { Ok(()) } else { Err(SlotError::OutOfOrder) }
+    if fits {
+        Ok(())
+    } else {
+        Err(SlotError::OutOfOrder)
+    }
 }
 
 /// A cut-off tail is what a crash leaves; anything else is damage.
 pub(crate) fn alarm_of(error: &SlotError, name: &str) -> Option<Alarm> {
     match error {
         SlotError::Record(RecordError::Torn) => None,
-        other => Some(Alarm::new(AlarmCode::Cache, format!("cache slot {name}: {other}"))),
+        other => Some(Alarm::new(
+            AlarmCode::Cache,
+            format!("cache slot {name}: {other}"),
+        )),
     }
 }

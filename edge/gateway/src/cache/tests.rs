@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tidegate_sync::edge::Position;
 use tidegate_view::{
-    EMPTY_ROOT, FORMAT, FileSigner, Keyset, Manifest, OnlineKey, PublicKey, Signer, SignedManifest,
+    EMPTY_ROOT, FORMAT, FileSigner, Keyset, Manifest, OnlineKey, PublicKey, SignedManifest, Signer,
     StagedView, TreeChange, diff,
 };
 
@@ -28,13 +28,22 @@ struct FailingDisk {
 impl FailingDisk {
     fn after(operations: usize) -> (Arc<dyn Disk>, Arc<AtomicUsize>) {
         let left = Arc::new(AtomicUsize::new(operations));
-        (Arc::new(Self { left: Arc::clone(&left) }), left)
+        (
+            Arc::new(Self {
+                left: Arc::clone(&left),
+            }),
+            left,
+        )
     }
 }
 
 fn spend(left: &AtomicUsize) -> io::Result<()> {
-    let spent = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-    spent.map(|_| ()).map_err(|_none| io::Error::other("killed here"))
+    let spent = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    });
+    spent
+        .map(|_| ())
+        .map_err(|_none| io::Error::other("killed here"))
 }
 
 struct FailingFile {
@@ -69,13 +78,19 @@ impl Disk for FailingDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         spend(&self.left)?;
         let file = FileSystem.create(path)?;
-        Ok(Box::new(FailingFile { file, left: Arc::clone(&self.left) }))
+        Ok(Box::new(FailingFile {
+            file,
+            left: Arc::clone(&self.left),
+        }))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         spend(&self.left)?;
         let file = FileSystem.append(path)?;
-        Ok(Box::new(FailingFile { file, left: Arc::clone(&self.left) }))
+        Ok(Box::new(FailingFile {
+            file,
+            left: Arc::clone(&self.left),
+        }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -108,7 +123,10 @@ impl Author {
             version: 1,
             epoch: 1,
             trust_domain: "test".to_owned(),
-            roots: vec![PublicKey { id: root.key_id().to_owned(), public_key: root.public_key() }],
+            roots: vec![PublicKey {
+                id: root.key_id().to_owned(),
+                public_key: root.public_key(),
+            }],
             root_threshold: 1,
             online_keys: vec![OnlineKey {
                 id: signer.key_id().to_owned(),
@@ -120,20 +138,36 @@ impl Author {
         let chain = vec![SignedKeyset::sign(&keyset, &[&root]).unwrap()];
         let pin = keyset.pin();
         let keyset = TrustedKeyset::establish(&pin, &chain).unwrap();
-        Self { signer, keyset, chain, pin }
+        Self {
+            signer,
+            keyset,
+            chain,
+            pin,
+        }
     }
 
     /// Objects `0..count`; the first one says which revision it is.
-    fn view(&self, revision: u64, count: usize, size: usize) -> (Arc<VerifiedView>, SignedManifest) {
+    fn view(
+        &self,
+        revision: u64,
+        count: usize,
+        size: usize,
+    ) -> (Arc<VerifiedView>, SignedManifest) {
         let mut staged = StagedView::empty();
         let mut objects = tidegate_view::ViewTree::new();
         for index in 0..count {
             let mut object = vec![b'x'; size];
-            let tail = if index == 0 { format!("revision {revision}") } else { index.to_string() };
+            let tail = if index == 0 {
+                format!("revision {revision}")
+            } else {
+                index.to_string()
+            };
             object.extend_from_slice(tail.as_bytes());
             let hash = tidegate_view::object_hash(&object);
             objects.insert("api", &index.to_string(), hash, object.len() as u64);
-            staged.apply("api", &index.to_string(), Some(Bytes::from(object))).unwrap();
+            staged
+                .apply("api", &index.to_string(), Some(Bytes::from(object)))
+                .unwrap();
         }
         let manifest = Manifest {
             format: FORMAT,
@@ -150,7 +184,10 @@ impl Author {
             key_id: self.signer.key_id().to_owned(),
         };
         let signed = SignedManifest::sign(&manifest, &self.signer).unwrap();
-        let verified = self.keyset.verify(&signed, "DEFAULT/", None, FEATURE_LEVEL).unwrap();
+        let verified = self
+            .keyset
+            .verify(&signed, "DEFAULT/", None, FEATURE_LEVEL)
+            .unwrap();
         (Arc::new(staged.finish(verified).unwrap()), signed)
     }
 
@@ -166,16 +203,26 @@ impl Author {
                     kind: leaf.kind.to_string(),
                     id: leaf.id.to_string(),
                 },
-                TreeChange::Remove { kind, id } => {
-                    ObjectChange { kind: kind.to_string(), id: id.to_string(), object: None }
-                }
+                TreeChange::Remove { kind, id } => ObjectChange {
+                    kind: kind.to_string(),
+                    id: id.to_string(),
+                    object: None,
+                },
             })
             .collect();
-        Preparation { from: base.root(), view, signed, changes }
+        Preparation {
+            from: base.root(),
+            view,
+            signed,
+            changes,
+        }
     }
 
     fn open(&self, directory: &Path, disk: Arc<dyn Disk>) -> Result<(Cache, Boot), OpenError> {
-        let keys = KeyFile { path: directory.join("cache.key"), disk: &FileSystem };
+        let keys = KeyFile {
+            path: directory.join("cache.key"),
+            disk: &FileSystem,
+        };
         Cache::open_with(directory, &self.pin, &keys, disk)
     }
 
@@ -212,7 +259,14 @@ fn run(
 
 fn filled(count: u64) -> (Author, TempDir) {
     let (author, directory) = (Author::new(), TempDir::new().unwrap());
-    run(&author, directory.path(), Arc::new(FileSystem), count, &mut Vec::new()).unwrap();
+    run(
+        &author,
+        directory.path(),
+        Arc::new(FileSystem),
+        count,
+        &mut Vec::new(),
+    )
+    .unwrap();
     (author, directory)
 }
 
@@ -235,13 +289,23 @@ fn a_full_view_and_its_deltas_come_back() {
     assert_eq!(boot.alarms, []);
     assert_eq!(boot.held.unwrap().root(), author.view(5, 5, 1000).0.root());
     assert_eq!(boot.pepper.expose(), b"pepper");
-    assert!(!directory.path().join("cache/slot-b").exists(), "small changes append");
+    assert!(
+        !directory.path().join("cache/slot-b").exists(),
+        "small changes append"
+    );
 }
 
 #[test]
 fn a_restarted_edge_goes_on_appending() {
     let (author, directory) = filled(2);
-    run(&author, directory.path(), Arc::new(FileSystem), 2, &mut Vec::new()).unwrap();
+    run(
+        &author,
+        directory.path(),
+        Arc::new(FileSystem),
+        2,
+        &mut Vec::new(),
+    )
+    .unwrap();
     let boot = author.boot(directory.path());
     assert_eq!(boot.held.unwrap().manifest().revision, 4);
     assert_eq!(boot.alarms, []);
@@ -253,7 +317,12 @@ fn objects_larger_than_a_block_come_back() {
     let (mut cache, _) = author.open(directory.path(), Arc::new(FileSystem)).unwrap();
     cache.keep_keysets(&author.chain).unwrap();
     let (view, signed) = author.view(1, 3, 700_000);
-    let preparation = Preparation { view, signed, from: [9; 32], changes: Vec::new() };
+    let preparation = Preparation {
+        view,
+        signed,
+        from: [9; 32],
+        changes: Vec::new(),
+    };
     cache.store(&preparation).unwrap();
     let boot = author.boot(directory.path());
     assert_eq!(boot.held.unwrap().root(), preparation.view.root());
@@ -276,14 +345,27 @@ fn killed_at_any_write_an_edge_boots_what_was_active_or_newer() {
         let (disk, left) = FailingDisk::after(operations);
         let outcome = run(&author, directory.path(), disk, 2, &mut active);
         let boot = author.boot(directory.path());
-        assert!(boot.is_servable, "not servable after {operations} operations");
+        assert!(
+            boot.is_servable,
+            "not servable after {operations} operations"
+        );
         assert_eq!(boot.alarms, [], "after {operations} operations");
         let booted = boot.held.unwrap().manifest().position();
         let last = *active.last().unwrap();
-        assert!(!booted.is_before(&last), "{booted:?} after {operations} operations");
+        assert!(
+            !booted.is_before(&last),
+            "{booted:?} after {operations} operations"
+        );
 
         // And it can go on from there.
-        run(&author, directory.path(), Arc::new(FileSystem), 1, &mut Vec::new()).unwrap();
+        run(
+            &author,
+            directory.path(),
+            Arc::new(FileSystem),
+            1,
+            &mut Vec::new(),
+        )
+        .unwrap();
         assert!(author.boot(directory.path()).is_servable);
         if outcome.is_ok() && left.load(Ordering::SeqCst) > 0 {
             assert!(operations > 20, "the test met only {operations} steps");
@@ -299,14 +381,24 @@ fn killed_at_any_write_of_a_full_copy_an_edge_boots_what_was_active_or_newer() {
         let (disk, left) = FailingDisk::after(operations);
         let (mut cache, boot) = author.open(directory.path(), disk).unwrap();
         // From an unknown root, as after a full transfer: the other slot is written.
-        let preparation = Preparation { from: [9; 32], ..author.preparation(None, 9) };
+        let preparation = Preparation {
+            from: [9; 32],
+            ..author.preparation(None, 9)
+        };
         let stored = cache.store(&preparation);
         let boot_after = author.boot(directory.path());
         assert!(boot_after.is_servable);
         assert_eq!(boot_after.alarms, [], "after {operations} operations");
         let floor = boot.floors.of("DEFAULT/").unwrap();
         assert!(boot_after.floors.admits("DEFAULT/", &floor));
-        assert!(!boot_after.held.unwrap().manifest().position().is_before(&floor));
+        assert!(
+            !boot_after
+                .held
+                .unwrap()
+                .manifest()
+                .position()
+                .is_before(&floor)
+        );
         if stored.is_ok() && left.load(Ordering::SeqCst) > 0 {
             return;
         }
@@ -318,19 +410,35 @@ fn an_older_copy_of_the_cache_is_not_served() {
     let (author, directory) = filled(2);
     let slot = directory.path().join("cache/slot-a");
     let old = fs::read(&slot).unwrap();
-    run(&author, directory.path(), Arc::new(FileSystem), 2, &mut Vec::new()).unwrap();
+    run(
+        &author,
+        directory.path(),
+        Arc::new(FileSystem),
+        2,
+        &mut Vec::new(),
+    )
+    .unwrap();
     fs::write(&slot, old).unwrap();
     let boot = author.boot(directory.path());
     assert!(!boot.is_servable);
     assert_eq!(codes(&boot), [AlarmCode::Cache]);
-    assert_eq!(boot.held.unwrap().manifest().revision, 2, "still a base for a delta");
+    assert_eq!(
+        boot.held.unwrap().manifest().revision,
+        2,
+        "still a base for a delta"
+    );
 }
 
 #[test]
 fn a_damaged_newer_slot_that_was_never_active_falls_back_to_the_other() {
     let (author, directory) = filled(2);
     let (mut cache, _) = author.open(directory.path(), Arc::new(FileSystem)).unwrap();
-    cache.store(&Preparation { from: [9; 32], ..author.preparation(None, 9) }).unwrap();
+    cache
+        .store(&Preparation {
+            from: [9; 32],
+            ..author.preparation(None, 9)
+        })
+        .unwrap();
     let slot = directory.path().join("cache/slot-b");
     let mut bytes = fs::read(&slot).unwrap();
     let middle = bytes.len() / 2;
@@ -374,10 +482,18 @@ fn a_key_that_others_may_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let (author, directory) = filled(1);
     let key = directory.path().join("cache.key");
-    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    let refused = author.open(directory.path(), Arc::new(FileSystem)).unwrap_err();
-    assert!(matches!(refused, OpenError::Key(KeyStoreError::TooOpen { .. })));
+    let refused = author
+        .open(directory.path(), Arc::new(FileSystem))
+        .unwrap_err();
+    assert!(matches!(
+        refused,
+        OpenError::Key(KeyStoreError::TooOpen { .. })
+    ));
 }
 
 proptest! {

@@ -36,7 +36,11 @@ pub(crate) enum ConfigError {
     #[error("--{0} is needed")]
     Missing(&'static str),
     #[error("--{name} {value:?}: expected {expected}")]
-    Invalid { name: &'static str, value: String, expected: &'static str },
+    Invalid {
+        name: &'static str,
+        value: String,
+        expected: &'static str,
+    },
     #[error("--{name}: cannot read {path}")]
     Unreadable {
         name: &'static str,
@@ -175,17 +179,30 @@ fn available_workers() -> usize {
 }
 
 fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigError {
-    ConfigError::Invalid { name, value: value.to_owned(), expected }
+    ConfigError::Invalid {
+        name,
+        value: value.to_owned(),
+        expected,
+    }
 }
 
 fn check_id(name: &'static str, id: String) -> Result<String, ConfigError> {
     let fits = (1..=tidegate_sync::limits::EDGE_ID_CHARS_MAX).contains(&id.chars().count())
         && id.chars().all(|c| c.is_ascii_graphic() && c != '/');
-    if fits { Ok(id) } else { Err(invalid(name, &id, "1 to 128 printable characters without /")) }
+    if fits {
+        Ok(id)
+    } else {
+        Err(invalid(
+            name,
+            &id,
+            "1 to 128 printable characters without /",
+        ))
+    }
 }
 
 fn address(name: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
-    text.parse().map_err(|_malformed| invalid(name, text, "an address such as 127.0.0.1:8082"))
+    text.parse()
+        .map_err(|_malformed| invalid(name, text, "an address such as 127.0.0.1:8082"))
 }
 
 fn https(
@@ -212,7 +229,11 @@ fn control_urls(text: Option<&str>) -> Result<Vec<String>, ConfigError> {
         return Err(ConfigError::Missing("control"));
     }
     if urls.len() > CONTROL_MAX {
-        return Err(invalid("control", &urls.len().to_string(), "at most 32 addresses"));
+        return Err(invalid(
+            "control",
+            &urls.len().to_string(),
+            "at most 32 addresses",
+        ));
     }
     match urls.iter().find(|url| !is_control_url(url)) {
         Some(url) => Err(invalid("control", url, "https://host:port")),
@@ -238,6 +259,9 @@ fn root_pin(text: &str) -> Result<RootPin, ConfigError> {
 }
 
 fn read(name: &'static str, path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { name, path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        name,
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -57,7 +57,12 @@ pub(crate) struct RawConfig {
     #[arg(long, env = "TIDEGATE_TENANT")]
     pub(crate) tenant: Option<String>,
     /// Access log: a file, `-` for standard output, or `off`.
-    #[arg(long, env = "TIDEGATE_ACCESS_LOG", value_name = "FILE|-|off", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        env = "TIDEGATE_ACCESS_LOG",
+        value_name = "FILE|-|off",
+        allow_hyphen_values = true
+    )]
     pub(crate) access_log: Option<String>,
     /// Time exchanges in flight have to finish at a stop, such as `30s`.
     #[arg(long, env = "TIDEGATE_DRAIN_TIMEOUT", value_name = "DURATION")]

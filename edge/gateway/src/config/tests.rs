@@ -23,10 +23,20 @@ fn defaults_are_those_of_the_contract() {
 
 #[test]
 fn a_flag_wins_over_the_file() {
-    let file = RawConfig { region: Some("file".to_owned()), workers: Some(3), ..raw() };
-    let flags = RawConfig { region: Some("flag".to_owned()), ..RawConfig::default() };
+    let file = RawConfig {
+        region: Some("file".to_owned()),
+        workers: Some(3),
+        ..raw()
+    };
+    let flags = RawConfig {
+        region: Some("flag".to_owned()),
+        ..RawConfig::default()
+    };
     let config = Config::check(flags.or(file)).unwrap();
-    assert_eq!((config.identity.region.as_str(), config.workers), ("flag", 3));
+    assert_eq!(
+        (config.identity.region.as_str(), config.workers),
+        ("flag", 3)
+    );
 }
 
 #[test]
@@ -39,15 +49,69 @@ fn an_unknown_setting_in_the_file_is_refused() {
 #[test]
 fn what_cannot_work_is_refused_by_name() {
     let cases = [
-        ("--control", RawConfig { control: None, ..raw() }),
-        ("--control", RawConfig { control: Some("http://a:1".to_owned()), ..raw() }),
-        ("--trust", RawConfig { trust: None, ..raw() }),
-        ("--workers", RawConfig { workers: Some(0), ..raw() }),
-        ("--http", RawConfig { http: Some("8082".to_owned()), ..raw() }),
-        ("--tls-cert", RawConfig { https: Some("127.0.0.1:0".to_owned()), ..raw() }),
-        ("--drain-timeout", RawConfig { drain_timeout: Some("soon".to_owned()), ..raw() }),
-        ("--edge-id", RawConfig { edge_id: Some("a/b".to_owned()), ..raw() }),
-        ("both included", RawConfig { tags: Some("a,!a".to_owned()), ..raw() }),
+        (
+            "--control",
+            RawConfig {
+                control: None,
+                ..raw()
+            },
+        ),
+        (
+            "--control",
+            RawConfig {
+                control: Some("http://a:1".to_owned()),
+                ..raw()
+            },
+        ),
+        (
+            "--trust",
+            RawConfig {
+                trust: None,
+                ..raw()
+            },
+        ),
+        (
+            "--workers",
+            RawConfig {
+                workers: Some(0),
+                ..raw()
+            },
+        ),
+        (
+            "--http",
+            RawConfig {
+                http: Some("8082".to_owned()),
+                ..raw()
+            },
+        ),
+        (
+            "--tls-cert",
+            RawConfig {
+                https: Some("127.0.0.1:0".to_owned()),
+                ..raw()
+            },
+        ),
+        (
+            "--drain-timeout",
+            RawConfig {
+                drain_timeout: Some("soon".to_owned()),
+                ..raw()
+            },
+        ),
+        (
+            "--edge-id",
+            RawConfig {
+                edge_id: Some("a/b".to_owned()),
+                ..raw()
+            },
+        ),
+        (
+            "both included",
+            RawConfig {
+                tags: Some("a,!a".to_owned()),
+                ..raw()
+            },
+        ),
     ];
     for (named, raw) in cases {
         let message = Config::check(raw).unwrap_err().to_string();

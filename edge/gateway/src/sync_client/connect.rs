@@ -77,19 +77,29 @@ pub(crate) async fn open(
         .await?;
     let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES);
     // The channel is empty and open: the first message always fits.
-    outbox.try_send(first).map_err(|_full| ConnectError::Timeout)?;
+    outbox
+        .try_send(first)
+        .map_err(|_full| ConnectError::Timeout)?;
     let mut request = Request::new(ReceiverStream::new(messages));
     request.metadata_mut().insert("authorization", bearer);
     let mut client = SyncServiceClient::new(channel)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let answer = tokio::time::timeout(ANSWER_TIMEOUT, client.stream(request)).await;
-    let response = answer.map_err(|_elapsed| ConnectError::Timeout)?.map_err(Box::new)?;
-    Ok(Stream { outbox, inbound: response.into_inner() })
+    let response = answer
+        .map_err(|_elapsed| ConnectError::Timeout)?
+        .map_err(Box::new)?;
+    Ok(Stream {
+        outbox,
+        inbound: response.into_inner(),
+    })
 }
 
 async fn read(path: &PathBuf) -> Result<Vec<u8>, ConnectError> {
     tokio::fs::read(path)
         .await
-        .map_err(|source| ConnectError::File { path: path.clone(), source })
+        .map_err(|source| ConnectError::File {
+            path: path.clone(),
+            source,
+        })
 }

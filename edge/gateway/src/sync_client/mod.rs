@@ -13,7 +13,9 @@ use std::{
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tidegate_proto::sync::v1::{EdgeBeat, EdgeMessage, edge_message};
 use tidegate_sync::{
-    edge::{Alarm, AlarmCode, CloseReason, EdgeSession, Effect, Floors, Input, Position, Preparation},
+    edge::{
+        Alarm, AlarmCode, CloseReason, EdgeSession, Effect, Floors, Input, Position, Preparation,
+    },
     limits::{BEAT_MS, dead_after_ms},
 };
 use tidegate_view::{EMPTY_ROOT, VerifiedView};
@@ -112,7 +114,10 @@ impl SyncClient {
         tracing::info!(url, "connected to the control plane");
         self.local.state.connected(url);
         loop {
-            let due = self.session.deadline_ms().map(|ms| self.origin + Duration::from_millis(ms));
+            let due = self
+                .session
+                .deadline_ms()
+                .map(|ms| self.origin + Duration::from_millis(ms));
             let input = tokio::select! {
                 message = stream.inbound.message() => match message {
                     Ok(Some(message)) => Input::Node(message),
@@ -195,9 +200,14 @@ impl SyncClient {
         let beat = EdgeBeat {
             active,
             requests_total: self.local.activation.requests_total(),
-            alarms: alarms.into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
+            alarms: alarms
+                .into_iter()
+                .map(|(code, count)| (code.to_owned(), count))
+                .collect(),
         };
-        EdgeMessage { kind: Some(edge_message::Kind::Beat(beat)) }
+        EdgeMessage {
+            kind: Some(edge_message::Kind::Beat(beat)),
+        }
     }
 
     fn now_ms(&self) -> u64 {

@@ -30,10 +30,23 @@ struct Source {
 impl Sources {
     /// `start` spreads edges over the nodes.
     pub(crate) fn new(urls: &[String], start: usize) -> Self {
-        let nodes: Vec<Source> =
-            urls.iter().map(|url| Source { url: url.clone(), banned_until: None }).collect();
-        let next = if nodes.is_empty() { 0 } else { start % nodes.len() };
-        Self { configured: nodes.len(), nodes, next }
+        let nodes: Vec<Source> = urls
+            .iter()
+            .map(|url| Source {
+                url: url.clone(),
+                banned_until: None,
+            })
+            .collect();
+        let next = if nodes.is_empty() {
+            0
+        } else {
+            start % nodes.len()
+        };
+        Self {
+            configured: nodes.len(),
+            nodes,
+            next,
+        }
     }
 
     /// The next node that may be asked, or when one may be asked again.
@@ -45,7 +58,11 @@ impl Sources {
                 return Ok(source.url.clone());
             }
         }
-        let until = self.nodes.iter().filter_map(|source| source.banned_until).min();
+        let until = self
+            .nodes
+            .iter()
+            .filter_map(|source| source.banned_until)
+            .min();
         Err(until.unwrap_or(now + PAUSE_MAX))
     }
 
@@ -68,7 +85,10 @@ impl Sources {
                 self.nodes.remove(self.configured);
                 self.next = 0;
             }
-            self.nodes.push(Source { url, banned_until: None });
+            self.nodes.push(Source {
+                url,
+                banned_until: None,
+            });
         }
     }
 }
@@ -83,7 +103,9 @@ mod tests {
     use super::*;
 
     fn sources(count: usize) -> Sources {
-        let urls: Vec<String> = (0..count).map(|index| format!("https://n{index}:1")).collect();
+        let urls: Vec<String> = (0..count)
+            .map(|index| format!("https://n{index}:1"))
+            .collect();
         Sources::new(&urls, 0)
     }
 
@@ -92,7 +114,15 @@ mod tests {
         let mut sources = sources(3);
         let now = Instant::now();
         let tried: Vec<String> = (0..4).map(|_| sources.next(now).unwrap()).collect();
-        assert_eq!(tried, ["https://n0:1", "https://n1:1", "https://n2:1", "https://n0:1"]);
+        assert_eq!(
+            tried,
+            [
+                "https://n0:1",
+                "https://n1:1",
+                "https://n2:1",
+                "https://n0:1"
+            ]
+        );
     }
 
     #[test]
@@ -110,17 +140,30 @@ mod tests {
     #[test]
     fn learnt_nodes_never_push_out_configured_ones() {
         let mut sources = sources(2);
-        sources.learn((0..200).map(|index| format!("https://l{index}:1")).collect());
+        sources.learn(
+            (0..200)
+                .map(|index| format!("https://l{index}:1"))
+                .collect(),
+        );
         sources.learn(vec!["http://clear:1".to_owned(), "nonsense".to_owned()]);
         assert_eq!(sources.nodes.len(), SOURCES_MAX);
         assert_eq!(sources.nodes[1].url, "https://n1:1");
-        assert!(sources.nodes.iter().all(|source| source.url.starts_with("https://")));
+        assert!(
+            sources
+                .nodes
+                .iter()
+                .all(|source| source.url.starts_with("https://"))
+        );
     }
 
     #[test]
     fn pauses_are_spread() {
         let pauses: Vec<Duration> = (0..100).map(|_| pause()).collect();
-        assert!(pauses.iter().all(|pause| (PAUSE_MIN..=PAUSE_MAX).contains(pause)));
+        assert!(
+            pauses
+                .iter()
+                .all(|pause| (PAUSE_MIN..=PAUSE_MAX).contains(pause))
+        );
         assert!(pauses.iter().max() > pauses.iter().min());
     }
 }

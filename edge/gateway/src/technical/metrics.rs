@@ -33,7 +33,11 @@ pub(super) fn respond(registry: &Registry) -> Response<Full<Bytes>> {
     let mut text = String::new();
     match encode(&mut text, registry) {
         Ok(()) => with_type(StatusCode::OK, CONTENT_TYPE, text),
-        Err(_full) => with_type(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new()),
+        Err(_full) => with_type(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain",
+            String::new(),
+        ),
     }
 }
 
@@ -74,12 +78,18 @@ impl Collector for ControlSide {
                 MetricType::Counter,
             )?
             .encode_counter::<NoLabelSet, _, u64>(&self.state.full_transfers(), None)?;
-        by_code(&mut encoder, names::EDGE_ALARMS, "Alarms raised, by code", |code| {
-            self.state.alarms().get(code).copied().unwrap_or_default()
-        })?;
-        by_code(&mut encoder, names::EDGE_SYNC_REFUSALS, "Views refused as a whole", |code| {
-            self.state.refusals().get(code).copied().unwrap_or_default()
-        })
+        by_code(
+            &mut encoder,
+            names::EDGE_ALARMS,
+            "Alarms raised, by code",
+            |code| self.state.alarms().get(code).copied().unwrap_or_default(),
+        )?;
+        by_code(
+            &mut encoder,
+            names::EDGE_SYNC_REFUSALS,
+            "Views refused as a whole",
+            |code| self.state.refusals().get(code).copied().unwrap_or_default(),
+        )
     }
 }
 
@@ -90,7 +100,9 @@ fn gauge(
     value: u64,
 ) -> Result<(), Error> {
     let value = i64::try_from(value).unwrap_or(i64::MAX);
-    encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+    encoder
+        .encode_descriptor(name, help, None, MetricType::Gauge)?
+        .encode_gauge(&value)
 }
 
 /// Every code from the start, so that a rate is defined before the first alarm.

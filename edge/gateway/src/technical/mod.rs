@@ -53,8 +53,10 @@ pub(crate) fn start(address: SocketAddr, facts: Facts) -> Result<SocketAddr, Tec
     let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     std::thread::Builder::new()
         .name("technical".to_owned())
         .spawn(move || {
@@ -107,7 +109,10 @@ fn answer(facts: &Facts, request: &Request<Incoming>) -> Response<Full<Bytes>> {
 
 fn respond(facts: &Facts, method: &Method, path: &str) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return json_response(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": "only GET"}));
+        return json_response(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &json!({"message": "only GET"}),
+        );
     }
     match path {
         "/health/live" => json_response(StatusCode::OK, &json!({"status": "UP"})),
@@ -120,7 +125,11 @@ fn respond(facts: &Facts, method: &Method, path: &str) -> Response<Full<Bytes>> 
         "/metrics" => metrics::respond(&facts.registry),
         "/_node" => json_response(StatusCode::OK, &node(facts)),
         "/_node/apis" => {
-            let apis = facts.state.active().map(|active| active.apis.clone()).unwrap_or_default();
+            let apis = facts
+                .state
+                .active()
+                .map(|active| active.apis.clone())
+                .unwrap_or_default();
             json_response(StatusCode::OK, &json!(apis))
         }
         _ => json_response(StatusCode::NOT_FOUND, &json!({"message": "no such path"})),
@@ -158,11 +167,17 @@ fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Full<
     with_type(status, "application/json", body.to_string())
 }
 
-fn with_type(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+fn with_type(
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let content_type = http::HeaderValue::from_static(content_type);
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response
 }
 
@@ -180,7 +195,10 @@ mod tests {
             region: "eu".to_owned(),
             environment: "DEFAULT".to_owned(),
             tags: vec!["a".to_owned()],
-            registry: registry(Arc::clone(&state), tidegate_edge_http::metrics::Metrics::new()),
+            registry: registry(
+                Arc::clone(&state),
+                tidegate_edge_http::metrics::Metrics::new(),
+            ),
             state,
         }
     }
@@ -192,7 +210,11 @@ mod tests {
     fn activate(facts: &Facts) {
         facts.state.set_active(ActiveFacts {
             view_id: "DEFAULT/a".to_owned(),
-            position: Position { epoch: 1, revision: 7, root: [1; 32] },
+            position: Position {
+                epoch: 1,
+                revision: 7,
+                root: [1; 32],
+            },
             apis: Vec::new(),
             subscriptions: 0,
             refused: 0,
@@ -202,11 +224,23 @@ mod tests {
     #[test]
     fn an_edge_is_ready_only_with_an_active_view_and_no_stop() {
         let facts = facts();
-        assert_eq!((status(&facts, "/health/live"), status(&facts, "/health/ready")), (200, 503));
+        assert_eq!(
+            (
+                status(&facts, "/health/live"),
+                status(&facts, "/health/ready")
+            ),
+            (200, 503)
+        );
         activate(&facts);
         assert_eq!(status(&facts, "/health/ready"), 200);
         facts.state.drain();
-        assert_eq!((status(&facts, "/health/live"), status(&facts, "/health/ready")), (200, 503));
+        assert_eq!(
+            (
+                status(&facts, "/health/live"),
+                status(&facts, "/health/ready")
+            ),
+            (200, 503)
+        );
     }
 
     #[tokio::test]
@@ -219,14 +253,23 @@ mod tests {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8(body.to_vec()).unwrap();
         assert!(text.contains("tidegate_edge_snapshot_revision 7"), "{text}");
-        assert!(text.contains("tidegate_edge_alarms_total{code=\"ROLLBACK\"} 1"), "{text}");
-        assert!(text.contains("tidegate_edge_alarms_total{code=\"SIGNATURE\"} 0"), "{text}");
+        assert!(
+            text.contains("tidegate_edge_alarms_total{code=\"ROLLBACK\"} 1"),
+            "{text}"
+        );
+        assert!(
+            text.contains("tidegate_edge_alarms_total{code=\"SIGNATURE\"} 0"),
+            "{text}"
+        );
     }
 
     #[test]
     fn other_paths_and_methods_are_refused() {
         let facts = facts();
         assert_eq!(status(&facts, "/admin"), 404);
-        assert_eq!(respond(&facts, &Method::POST, "/_node").status().as_u16(), 405);
+        assert_eq!(
+            respond(&facts, &Method::POST, "/_node").status().as_u16(),
+            405
+        );
     }
 }

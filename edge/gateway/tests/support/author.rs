@@ -12,28 +12,31 @@ use tidegate_view::{
 use super::Outcome;
 
 /// Keys, objects and published versions of one cluster.
-pub struct Author {
+pub(crate) struct Author {
     signer: FileSigner,
-    pub keysets: Vec<SignedKeyset>,
-    pub pin: String,
+    pub(crate) keysets: Vec<SignedKeyset>,
+    pub(crate) pin: String,
     content: BTreeMap<String, Bytes>,
     objects: BTreeMap<Hash, Bytes>,
     versions: Vec<Arc<PublishedView>>,
     revision: u64,
 }
 
-pub fn signer() -> Outcome<FileSigner> {
+pub(crate) fn signer() -> Outcome<FileSigner> {
     Ok(FileSigner::from_pkcs8(&FileSigner::generate()?)?)
 }
 
 impl Author {
-    pub fn new() -> Outcome<Self> {
+    pub(crate) fn new() -> Outcome<Self> {
         let (root, signer) = (signer()?, signer()?);
         let keyset = Keyset {
             version: 1,
             epoch: 1,
             trust_domain: "test".to_owned(),
-            roots: vec![PublicKey { id: root.key_id().to_owned(), public_key: root.public_key() }],
+            roots: vec![PublicKey {
+                id: root.key_id().to_owned(),
+                public_key: root.public_key(),
+            }],
             root_threshold: 1,
             online_keys: vec![OnlineKey {
                 id: signer.key_id().to_owned(),
@@ -54,7 +57,7 @@ impl Author {
     }
 
     /// Puts a keyless API at `path` that goes to `upstream`.
-    pub fn put_api(&mut self, id: &str, path: &str, upstream: &str) -> Outcome {
+    pub(crate) fn put_api(&mut self, id: &str, path: &str, upstream: &str) -> Outcome {
         let object = serde_json::json!({
             "id": id,
             "environment": "DEFAULT",
@@ -98,7 +101,7 @@ impl Author {
         Ok(())
     }
 
-    pub fn publish(&mut self) -> Outcome {
+    pub(crate) fn publish(&mut self) -> Outcome {
         let signed = self.sign(&self.signer)?;
         self.revision = signed.position.revision;
         self.versions.push(Arc::new(signed));
@@ -106,14 +109,14 @@ impl Author {
     }
 
     /// Publishes with a key that no keyset names.
-    pub fn forge(&mut self) -> Outcome {
+    pub(crate) fn forge(&mut self) -> Outcome {
         let forged = self.sign(&signer()?)?;
         self.versions.push(Arc::new(forged));
         Ok(())
     }
 
     /// Takes the newest version back.
-    pub fn unpublish(&mut self) {
+    pub(crate) fn unpublish(&mut self) {
         self.versions.pop();
     }
 
@@ -137,15 +140,23 @@ impl Author {
             key_id: signer.key_id().to_owned(),
         };
         let position = manifest.position();
-        Ok(PublishedView { position, manifest: SignedManifest::sign(&manifest, signer)?, tree })
+        Ok(PublishedView {
+            position,
+            manifest: SignedManifest::sign(&manifest, signer)?,
+            tree,
+        })
     }
 
-    pub fn newest(&self) -> Option<Arc<PublishedView>> {
+    pub(crate) fn newest(&self) -> Option<Arc<PublishedView>> {
         self.versions.last().cloned()
     }
 
-    pub fn delta(&self, from: Hash, to: Arc<PublishedView>) -> Option<Arc<Delta>> {
-        let base = match self.versions.iter().find(|version| version.position.root == from) {
+    pub(crate) fn delta(&self, from: Hash, to: Arc<PublishedView>) -> Option<Arc<Delta>> {
+        let base = match self
+            .versions
+            .iter()
+            .find(|version| version.position.root == from)
+        {
             Some(version) => version.tree.clone(),
             None if from == EMPTY_ROOT => ViewTree::new(),
             None => return None,
@@ -158,15 +169,17 @@ impl Author {
                     kind: leaf.kind.to_string(),
                     id: leaf.id.to_string(),
                 },
-                TreeChange::Remove { kind, id } => {
-                    ObjectChange { kind: kind.to_string(), id: id.to_string(), object: None }
-                }
+                TreeChange::Remove { kind, id } => ObjectChange {
+                    kind: kind.to_string(),
+                    id: id.to_string(),
+                    object: None,
+                },
             })
             .collect();
         Some(Arc::new(Delta::encode(from, to, changes)))
     }
 
-    pub fn load(&self, wanted: Vec<Wanted>) -> Vec<ObjectChange> {
+    pub(crate) fn load(&self, wanted: Vec<Wanted>) -> Vec<ObjectChange> {
         let load = |wanted: Wanted| ObjectChange {
             object: self.objects.get(&wanted.object_hash).cloned(),
             kind: wanted.kind,

@@ -11,18 +11,18 @@ use tokio::{
 use super::{Outcome, eventually};
 
 /// A running edge; killed when dropped.
-pub struct Edge {
+pub(crate) struct Edge {
     child: Child,
     http: SocketAddr,
     technical: SocketAddr,
 }
 
 /// Status and body of a response.
-pub type Answer = (u16, String);
+pub(crate) type Answer = (u16, String);
 
 impl Edge {
     /// Starts an edge whose files are in `directory` and which follows `control`.
-    pub async fn start(directory: &Path, control: SocketAddr) -> Outcome<Self> {
+    pub(crate) async fn start(directory: &Path, control: SocketAddr) -> Outcome<Self> {
         let path = |name: &str| directory.join(name);
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate-edge"))
             .arg("--data-dir")
@@ -35,34 +35,47 @@ impl Edge {
             .arg(path("token"))
             .args(["--control", &format!("https://{control}")])
             .args(["--edge-id", "edge-1", "--workers", "1"])
-            .args(["--http", "127.0.0.1:0", "--technical", "127.0.0.1:0", "--parent-bound"])
+            .args([
+                "--http",
+                "127.0.0.1:0",
+                "--technical",
+                "127.0.0.1:0",
+                "--parent-bound",
+            ])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let line = lines.next_line().await?.ok_or("the edge ended before it was ready")?;
+        let line = lines
+            .next_line()
+            .await?
+            .ok_or("the edge ended before it was ready")?;
         let ready: serde_json::Value = serde_json::from_str(&line)?;
         let address = |name: &str| -> Outcome<SocketAddr> {
             Ok(ready[name].as_str().ok_or("no address")?.parse()?)
         };
-        Ok(Self { http: address("http")?, technical: address("technical")?, child })
+        Ok(Self {
+            http: address("http")?,
+            technical: address("technical")?,
+            child,
+        })
     }
 
-    pub async fn get(&self, path: &str) -> Outcome<Answer> {
+    pub(crate) async fn get(&self, path: &str) -> Outcome<Answer> {
         get(self.http, path).await
     }
 
-    pub async fn technical(&self, path: &str) -> Outcome<Answer> {
+    pub(crate) async fn technical(&self, path: &str) -> Outcome<Answer> {
         get(self.technical, path).await
     }
 
     /// Facts from `/_node`.
-    pub async fn node(&self) -> Outcome<serde_json::Value> {
+    pub(crate) async fn node(&self) -> Outcome<serde_json::Value> {
         Ok(serde_json::from_str(&self.technical("/_node").await?.1)?)
     }
 
-    pub async fn until_ready(&self) -> Outcome {
+    pub(crate) async fn until_ready(&self) -> Outcome {
         eventually("readiness", || async {
             let answer = self.technical("/health/ready").await.ok()?;
             (answer.0 == 200).then_some(())
@@ -70,7 +83,7 @@ impl Edge {
         .await
     }
 
-    pub async fn until_revision(&self, revision: u64) -> Outcome {
+    pub(crate) async fn until_revision(&self, revision: u64) -> Outcome {
         eventually("revision", || async {
             let node = self.node().await.ok()?;
             (node["active"]["revision"].as_u64() == Some(revision)).then_some(())
@@ -79,13 +92,13 @@ impl Edge {
     }
 
     /// Kills the process without notice.
-    pub async fn kill(mut self) -> Outcome {
+    pub(crate) async fn kill(mut self) -> Outcome {
         self.child.kill().await?;
         Ok(())
     }
 
     /// Asks the process to stop and gives whether it ended well.
-    pub async fn terminate(mut self) -> Outcome<bool> {
+    pub(crate) async fn terminate(mut self) -> Outcome<bool> {
         let id = i32::try_from(self.child.id().ok_or("the edge has ended")?)?;
         let id = nix::unistd::Pid::from_raw(id);
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM)?;

@@ -1,10 +1,10 @@
 //! What the process tests need: an author of signed views, a node that serves them over real TLS,
 //! an upstream, and the edge binary itself.
 
-pub mod author;
-pub mod edge;
-pub mod node;
-pub mod upstream;
+pub(crate) mod author;
+pub(crate) mod edge;
+pub(crate) mod node;
+pub(crate) mod upstream;
 
 use std::{
     future::Future,
@@ -12,12 +12,12 @@ use std::{
 };
 
 /// Longest time anything in these tests may take.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Waits until `check` gives something.
-pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> Outcome<T>
+pub(crate) async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> Outcome<T>
 where
     F: Future<Output = Option<T>>,
 {

@@ -26,25 +26,25 @@ use tonic::{
 
 use super::{Outcome, author::Author};
 
-pub const TOKEN: &str = "edge-token";
+pub(crate) const TOKEN: &str = "edge-token";
 
 /// A running node; dropping it cuts all its streams.
-pub struct Node {
-    pub address: SocketAddr,
-    pub shared: Shared,
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
+    pub(crate) shared: Shared,
     server: JoinHandle<()>,
 }
 
 /// What the test and the streams share.
 #[derive(Clone)]
-pub struct Shared {
+pub(crate) struct Shared {
     author: Arc<Mutex<Author>>,
     reports: Arc<Mutex<Vec<Report>>>,
 }
 
 impl Node {
     /// Starts a node and writes what an edge needs to trust it into `directory`.
-    pub async fn start(author: Author, directory: &Path) -> Outcome<Self> {
+    pub(crate) async fn start(author: Author, directory: &Path) -> Outcome<Self> {
         let mut ca = CertificateParams::new(Vec::new())?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
@@ -70,15 +70,27 @@ impl Node {
         let server = tokio::spawn(async move {
             let _ = server.await;
         });
-        Ok(Self { address, shared, server })
+        Ok(Self {
+            address,
+            shared,
+            server,
+        })
     }
 
-    pub fn author<T>(&self, act: impl FnOnce(&mut Author) -> T) -> T {
-        act(&mut self.shared.author.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn author<T>(&self, act: impl FnOnce(&mut Author) -> T) -> T {
+        act(&mut self
+            .shared
+            .author
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn reports(&self) -> Vec<Report> {
-        self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        self.shared
+            .reports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -96,7 +108,10 @@ impl SyncService for Shared {
         &self,
         request: Request<Streaming<EdgeMessage>>,
     ) -> Result<Response<Self::StreamStream>, Status> {
-        let bearer = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        let bearer = request
+            .metadata()
+            .get("authorization")
+            .and_then(|value| value.to_str().ok());
         if bearer != Some(&format!("Bearer {TOKEN}")) {
             return Err(Status::unauthenticated("token"));
         }
@@ -115,8 +130,9 @@ impl Shared {
         mut inbound: Streaming<EdgeMessage>,
         outbox: mpsc::Sender<Result<NodeMessage, Status>>,
     ) -> Outcome {
-        let Some(EdgeMessage { kind: Some(edge_message::Kind::Hello(hello)) }) =
-            inbound.message().await?
+        let Some(EdgeMessage {
+            kind: Some(edge_message::Kind::Hello(hello)),
+        }) = inbound.message().await?
         else {
             return Err("no Hello".into());
         };
@@ -130,7 +146,12 @@ impl Shared {
                 view_id: "DEFAULT/".to_owned(),
                 held: hello.held_of("DEFAULT/"),
                 newest: author.newest(),
-                keysets: author.keysets.iter().skip(known).map(keyset_to_wire).collect(),
+                keysets: author
+                    .keysets
+                    .iter()
+                    .skip(known)
+                    .map(keyset_to_wire)
+                    .collect(),
                 api_key_pepper: bytes::Bytes::from_static(b"pepper"),
                 beat_ms: 500,
                 seed: 1,
@@ -145,11 +166,17 @@ impl Shared {
                     Effect::Send(message) => outbox.send(Ok(message)).await?,
                     Effect::Close(reason) => return Err(reason.into()),
                     Effect::Report(report) => {
-                        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+                        self.reports
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(report);
                     }
                     Effect::LoadDelta { from, to } => {
                         let author = self.author.lock().unwrap_or_else(PoisonError::into_inner);
-                        inputs.push(Input::Delta { from, delta: author.delta(from, to) });
+                        inputs.push(Input::Delta {
+                            from,
+                            delta: author.delta(from, to),
+                        });
                     }
                     Effect::LoadObjects { wanted, .. } => {
                         let author = self.author.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +193,11 @@ impl Shared {
                     () = tokio::time::sleep(Duration::from_millis(20)) => Input::Tick,
                 });
             }
-            let author = self.author.lock().unwrap_or_else(PoisonError::into_inner).newest();
+            let author = self
+                .author
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .newest();
             if let Some(newest) = author
                 && sent != Some(newest.position)
             {

@@ -9,10 +9,10 @@ use tokio::{
 
 use super::Outcome;
 
-pub const BODY: &str = "hello from upstream";
+pub(crate) const BODY: &str = "hello from upstream";
 
 /// Serves until the runtime ends; gives its URL.
-pub async fn start() -> Outcome<String> {
+pub(crate) async fn start() -> Outcome<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address: SocketAddr = listener.local_addr()?;
     tokio::spawn(async move {

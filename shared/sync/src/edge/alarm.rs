@@ -68,13 +68,18 @@ pub struct Alarm {
 impl Alarm {
     /// Makes an alarm from anything that explains itself.
     pub fn new(code: AlarmCode, detail: impl ToString) -> Self {
-        Self { code, detail: detail.to_string() }
+        Self {
+            code,
+            detail: detail.to_string(),
+        }
     }
 }
 
 impl From<VerifyError> for Alarm {
     fn from(error: VerifyError) -> Self {
-        let code = AlarmCode::ALL.into_iter().find(|code| code.as_str() == error.code());
+        let code = AlarmCode::ALL
+            .into_iter()
+            .find(|code| code.as_str() == error.code());
         Self::new(code.unwrap_or(AlarmCode::Malformed), error)
     }
 }

@@ -18,7 +18,10 @@ impl Floors {
     /// Rebuilds floors from storage, oldest view first.
     #[must_use]
     pub fn restore(views: Vec<(String, Position)>, keyset_version: u64) -> Self {
-        let mut floors = Self { views: Vec::new(), keyset_version };
+        let mut floors = Self {
+            views: Vec::new(),
+            keyset_version,
+        };
         for (view_id, position) in views {
             floors.raise(&view_id, position);
         }
@@ -28,13 +31,17 @@ impl Floors {
     /// The floor of `view_id`, if one was ever active.
     #[must_use]
     pub fn of(&self, view_id: &str) -> Option<Position> {
-        self.views.iter().find(|(id, _)| id == view_id).map(|(_, position)| *position)
+        self.views
+            .iter()
+            .find(|(id, _)| id == view_id)
+            .map(|(_, position)| *position)
     }
 
     /// True when `position` is not older than what was active of `view_id`.
     #[must_use]
     pub fn admits(&self, view_id: &str, position: &Position) -> bool {
-        self.of(view_id).is_none_or(|floor| floor == *position || floor.is_before(position))
+        self.of(view_id)
+            .is_none_or(|floor| floor == *position || floor.is_before(position))
     }
 
     /// Raises the floor of `view_id`; a lower position changes nothing.
@@ -63,7 +70,9 @@ impl Floors {
 
     /// All views, least recently active first.
     pub fn views(&self) -> impl Iterator<Item = (&str, &Position)> {
-        self.views.iter().map(|(id, position)| (id.as_str(), position))
+        self.views
+            .iter()
+            .map(|(id, position)| (id.as_str(), position))
     }
 }
 
@@ -72,7 +81,11 @@ mod tests {
     use super::*;
 
     fn at(epoch: u64, revision: u64) -> Position {
-        Position { epoch, revision, root: [7; 32] }
+        Position {
+            epoch,
+            revision,
+            root: [7; 32],
+        }
     }
 
     #[test]
@@ -83,7 +96,10 @@ mod tests {
         assert_eq!(floors.of("v"), Some(at(1, 5)));
         assert!(!floors.admits("v", &at(1, 4)));
         assert!(floors.admits("v", &at(1, 5)));
-        assert!(floors.admits("v", &at(2, 1)), "a higher epoch wins over a lower revision");
+        assert!(
+            floors.admits("v", &at(2, 1)),
+            "a higher epoch wins over a lower revision"
+        );
         assert!(floors.admits("other", &at(1, 1)));
     }
 
@@ -91,7 +107,13 @@ mod tests {
     fn the_same_position_with_another_root_is_not_admitted() {
         let mut floors = Floors::default();
         floors.raise("v", at(1, 5));
-        assert!(!floors.admits("v", &Position { root: [8; 32], ..at(1, 5) }));
+        assert!(!floors.admits(
+            "v",
+            &Position {
+                root: [8; 32],
+                ..at(1, 5)
+            }
+        ));
     }
 
     #[test]

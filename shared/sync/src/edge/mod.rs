@@ -10,15 +10,21 @@
 //! not below the floor. Every other byte of a stream is untrusted.
 
 mod alarm;
+mod exchange;
 mod floor;
+mod link;
+mod outbox;
 mod receive;
+mod reply;
 mod session;
+mod trust;
 mod walk;
 
 pub use tidegate_view::Position;
 
 pub use alarm::{Alarm, AlarmCode};
-pub use floor::Floors;
-pub use session::{
-    Boot, CloseReason, EdgeFacts, EdgeSession, Effect, Input, PreparedObjectRefusal, Preparation,
+pub use exchange::{
+    Boot, CloseReason, EdgeFacts, Effect, Input, Preparation, PreparedObjectRefusal,
 };
+pub use floor::Floors;
+pub use session::EdgeSession;

@@ -52,19 +52,32 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(manifest: &VerifiedManifest, base_objects: u64) -> Self {
-        Self { bytes: manifest.bytes, objects: manifest.objects, removals: base_objects }
+        Self {
+            bytes: manifest.bytes,
+            objects: manifest.objects,
+            removals: base_objects,
+        }
     }
 
     pub(super) fn spend(&mut self, object: Option<&Bytes>) -> Result<(), Alarm> {
         let within = match object {
             Some(object) if object.len() > OBJECT_BYTES_MAX => None,
-            Some(object) => self.bytes.checked_sub(object.len() as u64).and_then(|bytes| {
-                self.bytes = bytes;
-                self.objects.checked_sub(1).map(|objects| self.objects = objects)
-            }),
-            None => self.removals.checked_sub(1).map(|removals| self.removals = removals),
+            Some(object) => self
+                .bytes
+                .checked_sub(object.len() as u64)
+                .and_then(|bytes| {
+                    self.bytes = bytes;
+                    self.objects
+                        .checked_sub(1)
+                        .map(|objects| self.objects = objects)
+                }),
+            None => self
+                .removals
+                .checked_sub(1)
+                .map(|removals| self.removals = removals),
         };
-        within.ok_or_else(|| Alarm::new(AlarmCode::Malformed, "more than the signed manifest names"))
+        within
+            .ok_or_else(|| Alarm::new(AlarmCode::Malformed, "more than the signed manifest names"))
     }
 }
 
@@ -76,7 +89,13 @@ impl Receiving {
         };
         let base_objects = base.map_or(0, |base| base.tree().len());
         let budget = Budget::new(&target.manifest, base_objects);
-        Self { target, from, staged, changes: Vec::new(), budget }
+        Self {
+            target,
+            from,
+            staged,
+            changes: Vec::new(),
+            budget,
+        }
     }
 
     /// Takes one encoded `Changes`.
@@ -85,7 +104,8 @@ impl Receiving {
             .map_err(|error| Alarm::new(AlarmCode::Malformed, error))?;
         for change in changes.changes {
             let change = self.check(change)?;
-            self.staged.apply(&change.kind, &change.id, change.object.clone())?;
+            self.staged
+                .apply(&change.kind, &change.id, change.object.clone())?;
             self.changes.push(change);
         }
         if !changes.last {
@@ -102,6 +122,10 @@ impl Receiving {
 
     fn check(&mut self, change: Change) -> Result<ObjectChange, Alarm> {
         self.budget.spend(change.object.as_ref())?;
-        Ok(ObjectChange { kind: change.kind, id: change.id, object: change.object })
+        Ok(ObjectChange {
+            kind: change.kind,
+            id: change.id,
+            object: change.object,
+        })
     }
 }

@@ -1,28 +1,32 @@
 //! The state machine of an edge towards the control plane, across any number of streams.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
 use tidegate_proto::sync::v1::{
-    Accept, Ack, Activate, Credit, EdgeMessage, Hello, Nack, NackItem, NodeMessage, Refuse, Update,
-    ack::Phase, edge_message, node_message,
+    Accept, Activate, Hello, Nack, NackItem, NodeMessage, Update, ack::Phase, edge_message,
+    node_message,
 };
-use tidegate_view::{EMPTY_ROOT, Hash, RootPin, SignedKeyset, SignedManifest, TrustedKeyset, VerifiedView};
+use tidegate_view::{EMPTY_ROOT, Hash, VerifiedView};
 
 use super::{
     Alarm, AlarmCode, Floors, Position,
+    exchange::{Boot, CloseReason, EdgeFacts, Effect, Input, Preparation, PreparedObjectRefusal},
+    link::{Link, Stage, Transfer, Up},
+    outbox::Outbox,
     receive::{Complete, Received, Receiving, Target},
+    reply::{credit, nack_items, refusal, send},
+    trust::Trust,
     walk::{Walked, Walking},
 };
 use crate::{
     entitlement::grants_view,
     limits::{
-        BEAT_MS, FEATURE_LEVEL, KEYSET_CHAIN_MAX, NACK_ITEMS_MAX, TRANSFER_STALL_MS,
-        VIEW_BYTES_MAX, VIEW_OBJECTS_MAX, dead_after_ms, shorten,
+        BEAT_MS, FEATURE_LEVEL, TRANSFER_STALL_MS, VIEW_BYTES_MAX, VIEW_OBJECTS_MAX, dead_after_ms,
+        shorten,
     },
-    node::ObjectChange,
-    pace::{AckPace, BeatPace},
+    pace::BeatPace,
     wire::{keyset_from_wire, manifest_from_wire, position_from_wire, position_to_wire},
 };
 
@@ -30,179 +34,6 @@ use crate::{
 const BEHIND_BEATS_MAX: u32 = 3;
 /// Longest beat interval a node may impose; beyond it a dead node would go unnoticed.
 const BEAT_MS_MAX: u32 = 60_000;
-
-/// What an edge says about itself.
-#[derive(Debug, Clone, Default)]
-pub struct EdgeFacts {
-    /// Stable name.
-    pub edge_id: String,
-    /// New at every start.
-    pub boot_id: String,
-    /// Version of the binary.
-    pub version: String,
-    /// Region label.
-    pub region: String,
-    /// Environment id.
-    pub environment: String,
-    /// Sharding tags as configured.
-    pub tags: Vec<String>,
-    /// Addresses for display.
-    pub addresses: Vec<(String, String)>,
-}
-
-/// What an edge knows when it starts.
-#[derive(Debug)]
-pub struct Boot {
-    /// The edge itself.
-    pub facts: EdgeFacts,
-    /// The only root of trust.
-    pub pin: RootPin,
-    /// Keysets from the cache, oldest first, already accepted by [`TrustedKeyset`].
-    pub trust: Option<(TrustedKeyset, Vec<SignedKeyset>)>,
-    /// The newest verified view of the cache; the base of the next delta.
-    pub held: Option<Arc<VerifiedView>>,
-    /// True if `held` is already active.
-    pub is_active: bool,
-    /// Objects of `held` that could not be compiled.
-    pub refusals: Vec<PreparedObjectRefusal>,
-    /// Positions that were active before.
-    pub floors: Floors,
-    /// Spreads the beats of many edges.
-    pub seed: u64,
-}
-
-/// What happens to the session.
-#[derive(Debug)]
-pub enum Input {
-    /// A stream is open; the edge speaks first.
-    Connected,
-    /// The stream is gone.
-    Disconnected,
-    /// A message of the node.
-    Node(NodeMessage),
-    /// Answer to [`Effect::Prepare`]: the view is stored and compiled, with these exceptions.
-    Prepared {
-        /// Objects that could not be used.
-        refusals: Vec<PreparedObjectRefusal>,
-        /// Time from receipt to readiness.
-        apply_ms: u32,
-    },
-    /// Answer to [`Effect::Activate`]: requests see the view, and the floor is on disk.
-    Activated,
-    /// Time passed; due at [`EdgeSession::deadline_ms`] at the latest.
-    Tick,
-}
-
-/// An object that could not be compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedObjectRefusal {
-    /// Object kind.
-    pub kind: String,
-    /// Object id.
-    pub id: String,
-    /// Stable code, upper snake case.
-    pub code: String,
-    /// Field inside the object.
-    pub path: String,
-    /// Text for people.
-    pub message: String,
-}
-
-/// A verified view to store and compile.
-#[derive(Debug, Clone)]
-pub struct Preparation {
-    /// The view.
-    pub view: Arc<VerifiedView>,
-    /// Its manifest as signed, for the cache.
-    pub signed: SignedManifest,
-    /// Root the changes start from.
-    pub from: Hash,
-    /// How the view differs from `from`.
-    pub changes: Vec<ObjectChange>,
-}
-
-/// What the driver must do, in order.
-#[derive(Debug)]
-pub enum Effect {
-    /// Send to the node.
-    Send(EdgeMessage),
-    /// Send a beat with this position; the driver adds its counters.
-    Beat(Option<Position>),
-    /// Store, compile, then answer with [`Input::Prepared`].
-    Prepare(Preparation),
-    /// Swap, raise the floor, then answer with [`Input::Activated`].
-    Activate(Arc<VerifiedView>),
-    /// Keep this chain for the next start.
-    KeepKeysets(Vec<SignedKeyset>),
-    /// Keep and use this key of the environment's API-key hashes.
-    KeepPepper(Bytes),
-    /// Raise an alarm.
-    Alarm(Alarm),
-    /// The node will stop; its peers may be used instead.
-    Move(Vec<String>),
-    /// End the stream after what was sent.
-    Close(CloseReason),
-}
-
-/// Why a stream ends.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CloseReason {
-    /// The node was silent for two and a half beats.
-    #[error("the node fell silent")]
-    Dead,
-    /// The node announced newer versions without sending them, or stopped amid a transfer.
-    #[error("the node makes no progress")]
-    Stalled,
-    /// The node does not take this edge.
-    #[error("rejected with {code}: {detail}")]
-    Rejected {
-        /// Code of the node.
-        code: String,
-        /// Text of the node.
-        detail: String,
-    },
-    /// The node asked the edge to move.
-    #[error("the node drains")]
-    Drained,
-    /// The node offered something untrue: it is not asked again for a while.
-    #[error("untrusted source: {0}")]
-    Untrusted(&'static str),
-}
-
-#[derive(Debug)]
-enum Link {
-    Down,
-    Greeting { since_ms: u64 },
-    Up(Box<Up>),
-}
-
-/// State that lives only as long as one stream.
-#[derive(Debug)]
-struct Up {
-    view_id: String,
-    beats: BeatPace,
-    transfer: Transfer,
-    progress_ms: u64,
-    behind_beats: u32,
-    /// A delta already failed: the node has one more try, by Merkle diff.
-    has_diverged: bool,
-}
-
-#[derive(Debug)]
-enum Transfer {
-    Idle,
-    Receiving(Box<Receiving>),
-    Walking(Box<Walking>),
-}
-
-/// Whether the newest stored view is active yet.
-#[derive(Debug)]
-enum Stage {
-    Settled,
-    Preparing(Box<Preparation>),
-    Prepared,
-    Activating,
-}
 
 /// The edge's half of the protocol.
 #[derive(Debug)]
@@ -221,28 +52,10 @@ pub struct EdgeSession {
     seed: u64,
 }
 
-#[derive(Debug)]
-struct Trust {
-    pin: RootPin,
-    keyset: Option<TrustedKeyset>,
-    chain: Vec<SignedKeyset>,
-}
-
-/// Acknowledgements wait here for their turn; a later one replaces an earlier one of its phase.
-#[derive(Debug)]
-struct Outbox {
-    pace: AckPace,
-    waiting: BTreeMap<i32, Ack>,
-}
-
 impl EdgeSession {
     /// Starts from what the cache held.
     #[must_use]
     pub fn new(boot: Boot, now_ms: u64) -> Self {
-        let (keyset, chain) = match boot.trust {
-            Some((keyset, chain)) => (Some(keyset), chain),
-            None => (None, Vec::new()),
-        };
         let active = match (&boot.held, boot.is_active) {
             (Some(held), true) => Some(position_of(held)),
             _ => None,
@@ -253,14 +66,18 @@ impl EdgeSession {
         };
         Self {
             facts: boot.facts,
-            trust: Trust { pin: boot.pin, keyset, chain },
+            trust: Trust::new(boot.pin, boot.trust),
             floors: boot.floors,
             held: boot.held,
             refusals,
             active,
-            stage: if active.is_some() { Stage::Settled } else { Stage::Prepared },
+            stage: if active.is_some() {
+                Stage::Settled
+            } else {
+                Stage::Prepared
+            },
             link: Link::Down,
-            outbox: Outbox { pace: AckPace::new(now_ms), waiting: BTreeMap::new() },
+            outbox: Outbox::new(now_ms),
             seed: boot.seed,
         }
     }
@@ -301,8 +118,8 @@ impl EdgeSession {
                 if !matches!(up.transfer, Transfer::Idle) {
                     deadline = deadline.min(up.progress_ms + TRANSFER_STALL_MS + 1);
                 }
-                if !self.outbox.waiting.is_empty() {
-                    deadline = deadline.min(self.outbox.pace.ready_ms());
+                if let Some(ready) = self.outbox.ready_ms() {
+                    deadline = deadline.min(ready);
                 }
                 Some(deadline)
             }
@@ -337,7 +154,12 @@ impl EdgeSession {
             self.link = Link::Down;
             effects.push(Effect::Close(reason));
         }
-        self.flush_acks(now_ms, &mut effects);
+        if matches!(self.link, Link::Up(_)) {
+            self.outbox.flush(now_ms, &mut effects);
+        } else {
+            // A new stream begins with Hello, which says what is held.
+            self.outbox.clear();
+        }
         effects
     }
 
@@ -351,8 +173,12 @@ impl EdgeSession {
             tags: self.facts.tags.clone(),
             feature_level: FEATURE_LEVEL,
             held: self.held().as_ref().map(position_to_wire),
-            held_view_id: self.held.as_ref().map(|held| held.manifest().view_id.clone()).unwrap_or_default(),
-            keyset_version: self.trust.keyset.as_ref().map_or(0, TrustedKeyset::version),
+            held_view_id: self
+                .held
+                .as_ref()
+                .map(|held| held.manifest().view_id.clone())
+                .unwrap_or_default(),
+            keyset_version: self.trust.version(),
             addresses: self.facts.addresses.iter().cloned().collect(),
         }
     }
@@ -362,7 +188,11 @@ impl EdgeSession {
             Link::Down => Ok(()),
             Link::Greeting { since_ms } => {
                 let waited_ms = now_ms.saturating_sub(*since_ms);
-                if waited_ms > dead_after_ms(BEAT_MS) { Err(CloseReason::Dead) } else { Ok(()) }
+                if waited_ms > dead_after_ms(BEAT_MS) {
+                    Err(CloseReason::Dead)
+                } else {
+                    Ok(())
+                }
             }
             Link::Up(up) => {
                 if up.beats.peer_is_dead(now_ms) {
@@ -399,7 +229,9 @@ impl EdgeSession {
             (Kind::Accept(accept), Link::Greeting { .. }) => self.accepted(accept, now_ms, effects),
             (Kind::Reject(reject), Link::Greeting { .. }) => {
                 if !reject.addresses.is_empty() {
-                    effects.push(Effect::Move(reject.addresses.into_iter().take(32).collect()));
+                    effects.push(Effect::Move(
+                        reject.addresses.into_iter().take(32).collect(),
+                    ));
                 }
                 let (code, detail) = (shorten(&reject.code), shorten(&reject.detail));
                 return Err(CloseReason::Rejected { code, detail });
@@ -422,11 +254,15 @@ impl EdgeSession {
             }
             (Kind::Drain(drain), Link::Up(_)) => {
                 effects.push(Effect::Move(drain.addresses.into_iter().take(32).collect()));
-                return if self.is_busy() { Ok(()) } else { Err(CloseReason::Drained) };
+                return if self.is_busy() {
+                    Ok(())
+                } else {
+                    Err(CloseReason::Drained)
+                };
             }
             (Kind::Keyset(update), Link::Up(_)) => {
                 let keysets = update.keysets.into_iter().map(keyset_from_wire).collect();
-                self.trust_keysets(keysets, effects);
+                self.trust.follow(keysets, &mut self.floors, effects);
                 Ok(())
             }
             _ => Err(Alarm::new(AlarmCode::Malformed, "a message out of order")),
@@ -442,7 +278,10 @@ impl EdgeSession {
     ) -> Result<(), Alarm> {
         let facts = &self.facts;
         if !grants_view(&facts.environment, &facts.tags, &accept.view_id) {
-            let detail = format!("the view {:?} is not one this edge asked for", accept.view_id);
+            let detail = format!(
+                "the view {:?} is not one this edge asked for",
+                accept.view_id
+            );
             return Err(Alarm::new(AlarmCode::Malformed, shorten(&detail)));
         }
         let beat_ms = accept.beat_ms.clamp(1, BEAT_MS_MAX);
@@ -457,9 +296,12 @@ impl EdgeSession {
             has_diverged: false,
         }));
         let keysets = accept.keysets.into_iter().map(keyset_from_wire).collect();
-        self.trust_keysets(keysets, effects);
-        if self.trust.keyset.is_none() {
-            return Err(Alarm::new(AlarmCode::Keyset, "no keyset leads to the pinned root"));
+        self.trust.follow(keysets, &mut self.floors, effects);
+        if self.trust.keyset().is_none() {
+            return Err(Alarm::new(
+                AlarmCode::Keyset,
+                "no keyset leads to the pinned root",
+            ));
         }
         if !accept.api_key_pepper.is_empty() {
             effects.push(Effect::KeepPepper(accept.api_key_pepper));
@@ -470,37 +312,11 @@ impl EdgeSession {
         Ok(())
     }
 
-    /// Follows a chain of keysets; one that does not follow changes nothing but raises an alarm.
-    fn trust_keysets(&mut self, keysets: Vec<SignedKeyset>, effects: &mut Vec<Effect>) {
-        if keysets.is_empty() {
-            return;
-        }
-        let trust = &mut self.trust;
-        if trust.chain.len() + keysets.len() > KEYSET_CHAIN_MAX {
-            effects.push(Effect::Alarm(Alarm::new(AlarmCode::Keyset, "the chain is too long")));
-            return;
-        }
-        let followed = match &trust.keyset {
-            Some(keyset) => keyset.advance(&keysets),
-            None => TrustedKeyset::establish(&trust.pin, &keysets),
-        };
-        match followed {
-            Ok(keyset) if keyset.version() < self.floors.keyset_version() => {
-                let alarm = Alarm::new(AlarmCode::Keyset, "older than a keyset trusted before");
-                effects.push(Effect::Alarm(alarm));
-            }
-            Ok(keyset) => {
-                self.floors.raise_keyset(keyset.version());
-                trust.keyset = Some(keyset);
-                trust.chain.extend(keysets);
-                effects.push(Effect::KeepKeysets(trust.chain.clone()));
-            }
-            Err(error) => effects.push(Effect::Alarm(error.into())),
-        }
-    }
-
-    fn verify(&self, target: Option<tidegate_proto::sync::v1::SignedManifest>) -> Result<Target, Alarm> {
-        let (Link::Up(up), Some(keyset)) = (&self.link, &self.trust.keyset) else {
+    fn verify(
+        &self,
+        target: Option<tidegate_proto::sync::v1::SignedManifest>,
+    ) -> Result<Target, Alarm> {
+        let (Link::Up(up), Some(keyset)) = (&self.link, self.trust.keyset()) else {
             return Err(Alarm::new(AlarmCode::Malformed, "a manifest out of order"));
         };
         let signed = target
@@ -509,14 +325,20 @@ impl EdgeSession {
         let floor = self.floor(&up.view_id);
         let manifest = keyset.verify(&signed, &up.view_id, floor.as_ref(), FEATURE_LEVEL)?;
         if manifest.objects > VIEW_OBJECTS_MAX || manifest.bytes > VIEW_BYTES_MAX {
-            return Err(Alarm::new(AlarmCode::Incompatible, "the view is larger than an edge takes"));
+            return Err(Alarm::new(
+                AlarmCode::Incompatible,
+                "the view is larger than an edge takes",
+            ));
         }
         Ok(Target { signed, manifest })
     }
 
     /// The higher of what was active and what is stored of this view.
     fn floor(&self, view_id: &str) -> Option<Position> {
-        let held = self.held.as_deref().filter(|held| held.manifest().view_id == view_id);
+        let held = self
+            .held
+            .as_deref()
+            .filter(|held| held.manifest().view_id == view_id);
         let held = held.map(position_of);
         match (self.floors.of(view_id), held) {
             (Some(floor), Some(held)) if floor.is_before(&held) => Some(held),
@@ -533,7 +355,12 @@ impl EdgeSession {
         let base = match held {
             Some(held) if held.manifest().root == from => Some(held),
             _ if from == EMPTY_ROOT => None,
-            _ => return Err(Alarm::new(AlarmCode::Malformed, "a delta from another root")),
+            _ => {
+                return Err(Alarm::new(
+                    AlarmCode::Malformed,
+                    "a delta from another root",
+                ));
+            }
         };
         let receiving = Receiving::new(target, from, base);
         self.begin(Transfer::Receiving(Box::new(receiving)), now_ms)
@@ -542,7 +369,10 @@ impl EdgeSession {
     /// One transfer at a time: the node sends the next one only after PREPARED.
     fn begin(&mut self, transfer: Transfer, now_ms: u64) -> Result<(), Alarm> {
         if self.is_busy() {
-            return Err(Alarm::new(AlarmCode::Malformed, "a transfer before the last was prepared"));
+            return Err(Alarm::new(
+                AlarmCode::Malformed,
+                "a transfer before the last was prepared",
+            ));
         }
         if let Link::Up(up) = &mut self.link {
             up.transfer = transfer;
@@ -560,7 +390,9 @@ impl EdgeSession {
     ) -> Result<(), Alarm> {
         // Also what arrives after a refusal counts as consumed.
         credit(chunk.len(), effects);
-        let Link::Up(up) = &mut self.link else { return Ok(()) };
+        let Link::Up(up) = &mut self.link else {
+            return Ok(());
+        };
         let receiving = match std::mem::replace(&mut up.transfer, Transfer::Idle) {
             Transfer::Receiving(receiving) => receiving,
             other => {
@@ -602,7 +434,9 @@ impl EdgeSession {
         effects: &mut Vec<Effect>,
         step: impl FnOnce(Box<Walking>) -> Result<Walked, Alarm>,
     ) -> Result<(), Alarm> {
-        let Link::Up(up) = &mut self.link else { return Ok(()) };
+        let Link::Up(up) = &mut self.link else {
+            return Ok(());
+        };
         let walking = match std::mem::replace(&mut up.transfer, Transfer::Idle) {
             Transfer::Walking(walking) => walking,
             other => {
@@ -663,13 +497,16 @@ impl EdgeSession {
         if knew_refusals || !self.refusals.is_empty() {
             self.nack(effects);
         }
-        self.acknowledge(position, Phase::Prepared, apply_ms);
+        self.outbox.put(position, Phase::Prepared, apply_ms);
     }
 
     fn nack(&self, effects: &mut Vec<Effect>) {
         if let (Link::Up(_), Some(position)) = (&self.link, self.held()) {
             let position = Some(position_to_wire(&position));
-            let nack = Nack { position, items: self.refusals.clone() };
+            let nack = Nack {
+                position,
+                items: self.refusals.clone(),
+            };
             effects.push(send(edge_message::Kind::Nack(nack)));
         }
     }
@@ -680,16 +517,22 @@ impl EdgeSession {
         };
         let position = position_of(held);
         if activate.root.as_ref() != position.root || activate.revision != position.revision {
-            return Err(Alarm::new(AlarmCode::Malformed, "another view is to be activated"));
+            return Err(Alarm::new(
+                AlarmCode::Malformed,
+                "another view is to be activated",
+            ));
         }
         match self.stage {
             Stage::Settled if self.active == Some(position) => {
-                self.acknowledge(position, Phase::Active, 0);
+                self.outbox.put(position, Phase::Active, 0);
             }
             Stage::Settled | Stage::Prepared => {
                 let view_id = &held.manifest().view_id;
                 if !self.floors.admits(view_id, &position) {
-                    return Err(Alarm::new(AlarmCode::Rollback, "the stored view is below the floor"));
+                    return Err(Alarm::new(
+                        AlarmCode::Rollback,
+                        "the stored view is below the floor",
+                    ));
                 }
                 effects.push(Effect::Activate(Arc::clone(held)));
                 self.floors.raise(view_id, position);
@@ -704,14 +547,16 @@ impl EdgeSession {
         if let (Stage::Activating, Some(position)) = (&self.stage, self.held()) {
             self.stage = Stage::Settled;
             self.active = Some(position);
-            self.acknowledge(position, Phase::Active, 0);
+            self.outbox.put(position, Phase::Active, 0);
         }
     }
 
     fn beaten(&mut self, published: Option<Position>) -> Result<(), CloseReason> {
         let held = self.held();
         let busy = self.is_busy();
-        let Link::Up(up) = &mut self.link else { return Ok(()) };
+        let Link::Up(up) = &mut self.link else {
+            return Ok(());
+        };
         let behind = match (held, published) {
             (_, None) => false,
             (None, Some(_)) => true,
@@ -719,7 +564,11 @@ impl EdgeSession {
         };
         let waiting = behind && !busy && matches!(up.transfer, Transfer::Idle);
         up.behind_beats = if waiting { up.behind_beats + 1 } else { 0 };
-        if up.behind_beats >= BEHIND_BEATS_MAX { Err(CloseReason::Stalled) } else { Ok(()) }
+        if up.behind_beats >= BEHIND_BEATS_MAX {
+            Err(CloseReason::Stalled)
+        } else {
+            Ok(())
+        }
     }
 
     /// Tells the node, raises the alarm and leaves: this source is not to be believed for a while.
@@ -729,55 +578,6 @@ impl EdgeSession {
         effects.push(Effect::Alarm(alarm));
         Err(CloseReason::Untrusted(code))
     }
-
-    fn acknowledge(&mut self, position: Position, phase: Phase, apply_ms: u32) {
-        let ack = Ack { position: Some(position_to_wire(&position)), phase: phase.into(), apply_ms };
-        self.outbox.waiting.insert(phase.into(), ack);
-    }
-
-    fn flush_acks(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
-        if !matches!(self.link, Link::Up(_)) {
-            // A new stream begins with Hello, which says what is held.
-            self.outbox.waiting.clear();
-            return;
-        }
-        while !self.outbox.waiting.is_empty() && self.outbox.pace.take(now_ms) {
-            if let Some((_, ack)) = self.outbox.waiting.pop_first() {
-                effects.push(send(edge_message::Kind::Ack(ack)));
-            }
-        }
-    }
-}
-
-fn nack_items(view: &VerifiedView, refusals: Vec<PreparedObjectRefusal>) -> Vec<NackItem> {
-    let items = refusals.into_iter().take(NACK_ITEMS_MAX);
-    items.filter_map(|refusal| nack_item(view, refusal)).collect()
-}
-
-/// An object that is not in the view cannot be refused.
-fn nack_item(view: &VerifiedView, refusal: PreparedObjectRefusal) -> Option<NackItem> {
-    let leaf = view.tree().get(&refusal.kind, &refusal.id)?;
-    Some(NackItem {
-        object_hash: Bytes::copy_from_slice(&leaf.object_hash),
-        kind: refusal.kind,
-        id: refusal.id,
-        code: shorten(&refusal.code),
-        path: shorten(&refusal.path),
-        message: shorten(&refusal.message),
-    })
-}
-
-fn refusal(alarm: &Alarm, position: Option<&Position>) -> Effect {
-    send(edge_message::Kind::Refuse(Refuse {
-        position: position.map(position_to_wire),
-        code: alarm.code.as_str().to_owned(),
-        detail: shorten(&alarm.detail),
-    }))
-}
-
-fn credit(bytes: usize, effects: &mut Vec<Effect>) {
-    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-    effects.push(send(edge_message::Kind::Credit(Credit { bytes })));
 }
 
 fn position_of(view: &VerifiedView) -> Position {
@@ -786,8 +586,4 @@ fn position_of(view: &VerifiedView) -> Position {
 
 fn position_of_manifest(target: &Target) -> Position {
     target.manifest.position()
-}
-
-fn send(kind: edge_message::Kind) -> Effect {
-    Effect::Send(EdgeMessage { kind: Some(kind) })
 }

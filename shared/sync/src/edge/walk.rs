@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use tidegate_proto::sync::v1::{
-    Nodes, ObjectKey, Objects, TreeChild, Want, tree_child,
-};
+use tidegate_proto::sync::v1::{Nodes, ObjectKey, Objects, TreeChild, Want, tree_child};
 use tidegate_view::{Child, DiffWalk, Hash, LeafRef, StagedView, VerifiedView, ViewTree};
 
 use super::{
@@ -66,7 +64,10 @@ impl Walking {
     pub(super) fn nodes(mut self: Box<Self>, nodes: Nodes) -> Result<Walked, Alarm> {
         for node in nodes.nodes {
             if !self.asked_paths.remove(node.path.as_ref()) {
-                return Err(Alarm::new(AlarmCode::Malformed, "a tree node nobody asked for"));
+                return Err(Alarm::new(
+                    AlarmCode::Malformed,
+                    "a tree node nobody asked for",
+                ));
             }
             let children = children_from_wire(node.children)?;
             self.walk
@@ -81,7 +82,10 @@ impl Walking {
         for change in objects.objects {
             let key = (change.kind, change.id);
             let Some(hash) = self.asked_objects.remove(&key) else {
-                return Err(Alarm::new(AlarmCode::Malformed, "an object nobody asked for"));
+                return Err(Alarm::new(
+                    AlarmCode::Malformed,
+                    "an object nobody asked for",
+                ));
             };
             let (kind, id) = key;
             let Some(object) = change.object else {
@@ -91,14 +95,19 @@ impl Walking {
                 let detail = format!("the bytes of {kind} {id} are not those of the tree");
                 return Err(Alarm::new(AlarmCode::Diverged, detail));
             }
-            self.put(ObjectChange { kind, id, object: Some(object) })?;
+            self.put(ObjectChange {
+                kind,
+                id,
+                object: Some(object),
+            })?;
         }
         self.next()
     }
 
     fn put(&mut self, change: ObjectChange) -> Result<(), Alarm> {
         self.budget.spend(change.object.as_ref())?;
-        self.staged.apply(&change.kind, &change.id, change.object.clone())?;
+        self.staged
+            .apply(&change.kind, &change.id, change.object.clone())?;
         self.changes.push(change);
         Ok(())
     }
@@ -111,7 +120,10 @@ impl Walking {
             let paths: Vec<Vec<u8>> = self.walk.wants().into_iter().take(WANT_ITEMS_MAX).collect();
             if !paths.is_empty() {
                 let mut want = self.want();
-                want.paths = paths.iter().map(|path| Bytes::copy_from_slice(path)).collect();
+                want.paths = paths
+                    .iter()
+                    .map(|path| Bytes::copy_from_slice(path))
+                    .collect();
                 self.asked_paths = paths.into_iter().collect();
                 return Ok(Walked::Ask(self, want));
             }
@@ -123,7 +135,10 @@ impl Walking {
             let mut want = self.want();
             for leaf in batch {
                 let (kind, id) = (leaf.kind.to_string(), leaf.id.to_string());
-                want.objects.push(ObjectKey { kind: kind.clone(), id: id.clone() });
+                want.objects.push(ObjectKey {
+                    kind: kind.clone(),
+                    id: id.clone(),
+                });
                 self.asked_objects.insert((kind, id), leaf.object_hash);
             }
             return Ok(Walked::Ask(self, want));
@@ -131,22 +146,33 @@ impl Walking {
         let mut want = self.want();
         want.complete = true;
         let view = self.staged.finish(self.target.manifest)?;
-        let complete =
-            Complete { view, signed: self.target.signed, from: self.from, changes: self.changes };
+        let complete = Complete {
+            view,
+            signed: self.target.signed,
+            from: self.from,
+            changes: self.changes,
+        };
         Ok(Walked::Complete(Box::new(complete), want))
     }
 
     fn tree_is_known(&mut self) -> Result<(), Alarm> {
         let difference = self.walk.difference();
         for (kind, id) in difference.removals {
-            self.put(ObjectChange { kind: kind.to_string(), id: id.to_string(), object: None })?;
+            self.put(ObjectChange {
+                kind: kind.to_string(),
+                id: id.to_string(),
+                object: None,
+            })?;
         }
         self.needed = Some(difference.puts);
         Ok(())
     }
 
     fn want(&self) -> Want {
-        Want { root: Bytes::copy_from_slice(&self.target.manifest.root), ..Want::default() }
+        Want {
+            root: Bytes::copy_from_slice(&self.target.manifest.root),
+            ..Want::default()
+        }
     }
 }
 

@@ -43,9 +43,17 @@ impl Delta {
         target: Arc<PublishedView>,
         changes: impl IntoIterator<Item = ObjectChange>,
     ) -> Self {
-        let mut delta =
-            Self { from_root, target, change_count: 0, byte_count: 0, chunks: Vec::new() };
-        let mut open = Changes { changes: Vec::new(), last: false };
+        let mut delta = Self {
+            from_root,
+            target,
+            change_count: 0,
+            byte_count: 0,
+            chunks: Vec::new(),
+        };
+        let mut open = Changes {
+            changes: Vec::new(),
+            last: false,
+        };
         let mut open_bytes = 0;
         for change in changes {
             let change = change.into_wire();
@@ -56,7 +64,10 @@ impl Delta {
                 open_bytes = 0;
             }
             delta.change_count += 1;
-            delta.byte_count += change.object.as_ref().map_or(0, |object| object.len() as u64);
+            delta.byte_count += change
+                .object
+                .as_ref()
+                .map_or(0, |object| object.len() as u64);
             open_bytes += size;
             open.changes.push(change);
         }
@@ -68,6 +79,10 @@ impl Delta {
 
 impl ObjectChange {
     pub(crate) fn into_wire(self) -> Change {
-        Change { kind: self.kind, id: self.id, object: self.object }
+        Change {
+            kind: self.kind,
+            id: self.id,
+            object: self.object,
+        }
     }
 }

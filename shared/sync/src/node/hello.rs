@@ -44,7 +44,15 @@ impl ValidHello {
     #[must_use]
     pub fn held_of(&self, view_id: &str) -> Option<Position> {
         let held = self.held?;
-        if self.held_view_id == view_id { Some(held) } else { Some(Position { epoch: 0, revision: 0, ..held }) }
+        if self.held_view_id == view_id {
+            Some(held)
+        } else {
+            Some(Position {
+                epoch: 0,
+                revision: 0,
+                ..held
+            })
+        }
     }
 }
 
@@ -93,7 +101,10 @@ pub fn check_hello(hello: Hello) -> Result<ValidHello, HelloRefused> {
         }
     }
     let tags_fit = hello.tags.len() <= TAGS_MAX
-        && hello.tags.iter().all(|tag| tag.chars().count() <= FIELD_CHARS_MAX);
+        && hello
+            .tags
+            .iter()
+            .all(|tag| tag.chars().count() <= FIELD_CHARS_MAX);
     if !tags_fit {
         return Err(malformed("tags"));
     }
@@ -101,13 +112,20 @@ pub fn check_hello(hello: Hello) -> Result<ValidHello, HelloRefused> {
         return Err(malformed("addresses"));
     }
     if hello.feature_level < FEATURE_LEVEL {
-        return Err(HelloRefused::LevelTooOld { edge: hello.feature_level });
+        return Err(HelloRefused::LevelTooOld {
+            edge: hello.feature_level,
+        });
     }
     let held = match hello.held {
         None => None,
         Some(held) => {
-            let root = Hash::try_from(held.root.as_ref()).map_err(|_wrong_length| malformed("held"))?;
-            Some(Position { epoch: held.epoch, revision: held.revision, root })
+            let root =
+                Hash::try_from(held.root.as_ref()).map_err(|_wrong_length| malformed("held"))?;
+            Some(Position {
+                epoch: held.epoch,
+                revision: held.revision,
+                root,
+            })
         }
     };
     let environment = match hello.environment {
@@ -155,20 +173,65 @@ mod tests {
 
     #[test]
     fn an_empty_environment_means_the_default_one() {
-        assert_eq!(check_hello(hello()).unwrap().environment, DEFAULT_ENVIRONMENT);
+        assert_eq!(
+            check_hello(hello()).unwrap().environment,
+            DEFAULT_ENVIRONMENT
+        );
     }
 
     #[test]
     fn fields_out_of_bounds_are_named() {
         let long = "x".repeat(200);
         let cases: Vec<(&str, Hello)> = vec![
-            ("edge_id", Hello { edge_id: String::new(), ..hello() }),
-            ("edge_id", Hello { edge_id: long.clone(), ..hello() }),
-            ("edge_id", Hello { edge_id: "a b".to_owned(), ..hello() }),
-            ("region", Hello { region: long.clone(), ..hello() }),
-            ("version", Hello { version: "1\n2".to_owned(), ..hello() }),
-            ("tags", Hello { tags: vec!["t".to_owned(); 65], ..hello() }),
-            ("tags", Hello { tags: vec![long], ..hello() }),
+            (
+                "edge_id",
+                Hello {
+                    edge_id: String::new(),
+                    ..hello()
+                },
+            ),
+            (
+                "edge_id",
+                Hello {
+                    edge_id: long.clone(),
+                    ..hello()
+                },
+            ),
+            (
+                "edge_id",
+                Hello {
+                    edge_id: "a b".to_owned(),
+                    ..hello()
+                },
+            ),
+            (
+                "region",
+                Hello {
+                    region: long.clone(),
+                    ..hello()
+                },
+            ),
+            (
+                "version",
+                Hello {
+                    version: "1\n2".to_owned(),
+                    ..hello()
+                },
+            ),
+            (
+                "tags",
+                Hello {
+                    tags: vec!["t".to_owned(); 65],
+                    ..hello()
+                },
+            ),
+            (
+                "tags",
+                Hello {
+                    tags: vec![long],
+                    ..hello()
+                },
+            ),
             (
                 "held",
                 Hello {
@@ -188,7 +251,11 @@ mod tests {
 
     #[test]
     fn an_edge_that_decodes_only_older_objects_is_refused() {
-        let refused = check_hello(Hello { feature_level: 0, ..hello() }).unwrap_err();
+        let refused = check_hello(Hello {
+            feature_level: 0,
+            ..hello()
+        })
+        .unwrap_err();
         assert_eq!(refused.code(), "LEVEL_TOO_OLD");
     }
 }

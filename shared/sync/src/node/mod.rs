@@ -15,6 +15,7 @@
 mod delta;
 mod hello;
 mod offer;
+mod reply;
 mod session;
 
 pub use delta::{Delta, ObjectChange};

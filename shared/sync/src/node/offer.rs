@@ -10,7 +10,8 @@ use tidegate_view::{Child, Hash};
 
 use super::{
     ObjectChange, PublishedView,
-    session::{CloseReason, Credit, Effect, send},
+    reply::send,
+    session::{CloseReason, Credit, Effect},
 };
 use crate::limits::{CHUNK_BYTES, NODES_PER_MESSAGE, PATH_NIBBLES_MAX, WANT_ITEMS_MAX};
 
@@ -39,7 +40,12 @@ pub(super) struct Offering {
 
 impl Offering {
     pub(super) fn new(target: Arc<PublishedView>) -> Self {
-        Self { target, paths: VecDeque::new(), objects: VecDeque::new(), loading: false }
+        Self {
+            target,
+            paths: VecDeque::new(),
+            objects: VecDeque::new(),
+            loading: false,
+        }
     }
 
     pub(super) fn target(&self) -> &Arc<PublishedView> {
@@ -49,7 +55,9 @@ impl Offering {
     /// Queues a request. An edge has one outstanding at a time, which bounds the queues.
     pub(super) fn want(&mut self, want: Want) -> Result<(), CloseReason> {
         if !self.paths.is_empty() || !self.objects.is_empty() || self.loading {
-            return Err(CloseReason::Protocol("Want before the last one was answered"));
+            return Err(CloseReason::Protocol(
+                "Want before the last one was answered",
+            ));
         }
         let fits = want.paths.len() <= WANT_ITEMS_MAX
             && want.objects.len() <= WANT_ITEMS_MAX
@@ -69,7 +77,11 @@ impl Offering {
                 object_len: leaf.object_len,
             });
         }
-        if want.paths.iter().any(|path| self.target.tree.node(path).is_none()) {
+        if want
+            .paths
+            .iter()
+            .any(|path| self.target.tree.node(path).is_none())
+        {
             return Err(CloseReason::Protocol("Want of an unknown tree node"));
         }
         self.paths.extend(want.paths);
@@ -79,8 +91,12 @@ impl Offering {
     pub(super) fn pump(&mut self, credit: &mut Credit, effects: &mut Vec<Effect>) {
         while !self.paths.is_empty() {
             let count = self.paths.len().min(NODES_PER_MESSAGE);
-            let nodes: Vec<_> =
-                self.paths.iter().take(count).filter_map(|path| self.tree_node(path)).collect();
+            let nodes: Vec<_> = self
+                .paths
+                .iter()
+                .take(count)
+                .filter_map(|path| self.tree_node(path))
+                .collect();
             let message = Nodes { nodes };
             let size = message.encoded_len();
             if !credit.allows(size) {
@@ -99,15 +115,25 @@ impl Offering {
             .iter()
             .take_while(|wanted| {
                 let first = bytes == 0;
-                bytes += usize::try_from(wanted.object_len).unwrap_or(usize::MAX / 2).max(1);
+                bytes += usize::try_from(wanted.object_len)
+                    .unwrap_or(usize::MAX / 2)
+                    .max(1);
                 first || bytes <= CHUNK_BYTES
             })
             .count();
-        let size: u64 = self.objects.iter().take(count).map(|wanted| wanted.object_len).sum();
+        let size: u64 = self
+            .objects
+            .iter()
+            .take(count)
+            .map(|wanted| wanted.object_len)
+            .sum();
         if credit.allows(usize::try_from(size).unwrap_or(usize::MAX / 2)) {
             self.loading = true;
             let wanted = self.objects.drain(..count).collect();
-            effects.push(Effect::LoadObjects { of: Arc::clone(&self.target), wanted });
+            effects.push(Effect::LoadObjects {
+                of: Arc::clone(&self.target),
+                wanted,
+            });
         }
     }
 
@@ -123,7 +149,10 @@ impl Offering {
     fn tree_node(&self, path: &bytes::Bytes) -> Option<TreeNode> {
         let children = self.target.tree.node(path)?;
         let children = children.into_iter().map(child_to_wire).collect();
-        Some(TreeNode { path: path.clone(), children })
+        Some(TreeNode {
+            path: path.clone(),
+            children,
+        })
     }
 }
 

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use tidegate_proto::sync::v1::{
-    Accept, Activate, EdgeMessage, NodeBeat, NodeMessage, Offer, SignedKeyset, Update, Want,
-    edge_message, node_message,
+    Accept, EdgeMessage, NodeBeat, NodeMessage, Offer, SignedKeyset, Update, Want, edge_message,
+    node_message,
 };
 use tidegate_view::{EMPTY_ROOT, Hash};
 
 use super::{
     Delta, ObjectChange, PublishedView,
     offer::{Offering, Wanted},
+    reply::{activate, nacked, send},
 };
 use crate::{
     edge::Position,
-    limits::{CREDIT_BYTES, MAP_ENTRIES_MAX, NACK_ITEMS_MAX, TRANSFER_STALL_MS, shorten},
+    limits::{CREDIT_BYTES, MAP_ENTRIES_MAX, TRANSFER_STALL_MS, shorten},
     pace::BeatPace,
     wire::{manifest_to_wire, position_from_wire, position_to_wire},
 };
@@ -159,11 +160,19 @@ pub enum CloseReason {
 #[derive(Debug)]
 enum Transfer {
     Idle,
-    Loading { from: Hash, target: Arc<PublishedView> },
-    Sending { delta: Arc<Delta>, next: usize },
+    Loading {
+        from: Hash,
+        target: Arc<PublishedView>,
+    },
+    Sending {
+        delta: Arc<Delta>,
+        next: usize,
+    },
     Offering(Offering),
     /// All is sent; the edge compiles.
-    Awaiting { target: Arc<PublishedView> },
+    Awaiting {
+        target: Arc<PublishedView>,
+    },
 }
 
 /// The node's half of one stream.
@@ -248,7 +257,10 @@ impl NodeSession {
     pub fn deadline_ms(&self) -> u64 {
         match self.transfer {
             Transfer::Idle => self.beats.deadline_ms(),
-            _ => self.beats.deadline_ms().min(self.progress_ms + TRANSFER_STALL_MS + 1),
+            _ => self
+                .beats
+                .deadline_ms()
+                .min(self.progress_ms + TRANSFER_STALL_MS + 1),
         }
     }
 
@@ -280,8 +292,14 @@ impl NodeSession {
                 effects.push(send(node_message::Kind::Keyset(update)));
                 Ok(())
             }
-            Input::Drain { addresses, deadline_ms } => {
-                let drain = tidegate_proto::sync::v1::Drain { addresses, deadline_ms };
+            Input::Drain {
+                addresses,
+                deadline_ms,
+            } => {
+                let drain = tidegate_proto::sync::v1::Drain {
+                    addresses,
+                    deadline_ms,
+                };
                 effects.push(send(node_message::Kind::Drain(drain)));
                 Ok(())
             }
@@ -298,9 +316,15 @@ impl NodeSession {
             return Err(CloseReason::Stalled);
         }
         if self.beats.due(now_ms) {
-            let published = self.newest.as_ref().map(|newest| position_to_wire(&newest.position));
+            let published = self
+                .newest
+                .as_ref()
+                .map(|newest| position_to_wire(&newest.position));
             // The time is for display at the edge; its driver fills it in.
-            let beat = NodeBeat { published, now_ms: 0 };
+            let beat = NodeBeat {
+                published,
+                now_ms: 0,
+            };
             effects.push(send(node_message::Kind::Beat(beat)));
         }
         Ok(())
@@ -318,8 +342,7 @@ impl NodeSession {
             None => Ok(()),
             Some(Kind::Hello(_)) => Err(CloseReason::Protocol("second Hello")),
             Some(Kind::Credit(credit)) => {
-                self.credit.in_flight =
-                    self.credit.in_flight.saturating_sub(credit.bytes as usize);
+                self.credit.in_flight = self.credit.in_flight.saturating_sub(credit.bytes as usize);
                 self.progress_ms = now_ms;
                 Ok(())
             }
@@ -398,7 +421,10 @@ impl NodeSession {
     ) {
         let position = refuse.position.as_ref().and_then(position_from_wire);
         let code = shorten(&refuse.code);
-        let from_delta = matches!(self.transfer, Transfer::Sending { .. } | Transfer::Awaiting { .. });
+        let from_delta = matches!(
+            self.transfer,
+            Transfer::Sending { .. } | Transfer::Awaiting { .. }
+        );
         if let Some(target) = self.target()
             && position.is_none_or(|position| position == target.position)
         {
@@ -412,7 +438,11 @@ impl NodeSession {
             }
         }
         let detail = shorten(&refuse.detail);
-        effects.push(Effect::Report(Report::Refused { position, code, detail }));
+        effects.push(Effect::Report(Report::Refused {
+            position,
+            code,
+            detail,
+        }));
     }
 
     fn target(&self) -> Option<Arc<PublishedView>> {
@@ -434,7 +464,10 @@ impl NodeSession {
         effects: &mut Vec<Effect>,
     ) {
         let target = match &self.transfer {
-            Transfer::Loading { from: expected, target } if *expected == from => Arc::clone(target),
+            Transfer::Loading {
+                from: expected,
+                target,
+            } if *expected == from => Arc::clone(target),
             _ => return,
         };
         self.progress_ms = now_ms;
@@ -453,7 +486,9 @@ impl NodeSession {
     }
 
     fn offer(&mut self, target: Arc<PublishedView>, now_ms: u64, effects: &mut Vec<Effect>) {
-        let offer = Offer { target: Some(manifest_to_wire(&target.manifest)) };
+        let offer = Offer {
+            target: Some(manifest_to_wire(&target.manifest)),
+        };
         effects.push(send(node_message::Kind::Offer(offer)));
         self.progress_ms = now_ms;
         self.transfer = Transfer::Offering(Offering::new(target));
@@ -473,7 +508,10 @@ impl NodeSession {
             Some(objects) => effects.push(offering.loaded(objects, &mut self.credit)),
             // Start over with what is published now; the edge keeps the objects it has.
             None => {
-                let target = self.newest.clone().unwrap_or_else(|| Arc::clone(offering.target()));
+                let target = self
+                    .newest
+                    .clone()
+                    .unwrap_or_else(|| Arc::clone(offering.target()));
                 self.offer(target, now_ms, effects);
             }
         }
@@ -505,52 +543,21 @@ impl NodeSession {
 
     fn start(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         let Some(newest) = &self.newest else { return };
-        let behind = self.held.is_none_or(|held| held.is_before(&newest.position));
+        let behind = self
+            .held
+            .is_none_or(|held| held.is_before(&newest.position));
         if !behind || self.refused == Some(newest.position) {
             return;
         }
         let from = self.held.map_or(EMPTY_ROOT, |held| held.root);
         self.progress_ms = now_ms;
-        effects.push(Effect::LoadDelta { from, to: Arc::clone(newest) });
-        self.transfer = Transfer::Loading { from, target: Arc::clone(newest) };
+        effects.push(Effect::LoadDelta {
+            from,
+            to: Arc::clone(newest),
+        });
+        self.transfer = Transfer::Loading {
+            from,
+            target: Arc::clone(newest),
+        };
     }
-}
-
-fn nacked(
-    nack: tidegate_proto::sync::v1::Nack,
-    effects: &mut Vec<Effect>,
-) -> Result<(), CloseReason> {
-    let Some(position) = nack.position.as_ref().and_then(position_from_wire) else {
-        return Err(CloseReason::Protocol("Nack without a position"));
-    };
-    if nack.items.len() > NACK_ITEMS_MAX {
-        return Err(CloseReason::Protocol("too many items in Nack"));
-    }
-    let objects = nack
-        .items
-        .into_iter()
-        .filter_map(|item| {
-            Some(RefusedObject {
-                object_hash: Hash::try_from(item.object_hash.as_ref()).ok()?,
-                kind: shorten(&item.kind),
-                id: shorten(&item.id),
-                code: shorten(&item.code),
-                path: shorten(&item.path),
-                message: shorten(&item.message),
-            })
-        })
-        .collect();
-    effects.push(Effect::Report(Report::Nacked { position, objects }));
-    Ok(())
-}
-
-fn activate(position: &Position) -> Effect {
-    send(node_message::Kind::Activate(Activate {
-        root: bytes::Bytes::copy_from_slice(&position.root),
-        revision: position.revision,
-    }))
-}
-
-pub(super) fn send(kind: node_message::Kind) -> Effect {
-    Effect::Send(NodeMessage { kind: Some(kind) })
 }
