@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prost::Message as _;
 use tidegate_consensus::Consensus;
 use tidegate_model::TagSelector;
 use tidegate_proto::sync::v1::{Hello, SignedKeyset};
@@ -44,7 +43,7 @@ pub(super) enum Refused {
     #[error("the state of this node cannot be read")]
     State(#[from] ReadError),
     #[error("a stored keyset is malformed")]
-    Keyset(#[from] prost::DecodeError),
+    Keyset(#[from] tidegate_view::Malformed),
 }
 
 impl Refused {
@@ -201,10 +200,12 @@ pub(super) fn keysets_after(
 ) -> Result<(Vec<SignedKeyset>, u64), Refused> {
     let records = query::keysets(&consensus.state(), version, KEYSET_CHAIN_MAX)?;
     let newest = records.last().map_or(version, |record| record.version);
-    let keysets = records
-        .into_iter()
-        .map(|record| SignedKeyset::decode(record.bytes));
-    Ok((keysets.collect::<Result<_, _>>()?, newest))
+    let mut keysets = Vec::with_capacity(records.len());
+    for record in records {
+        let signed = tidegate_view::SignedKeyset::decode(&record.bytes)?;
+        keysets.push(tidegate_sync::keyset_to_wire(&signed));
+    }
+    Ok((keysets, newest))
 }
 
 /// Other nodes an edge may use, as URLs.

@@ -9,7 +9,7 @@ use tidegate_state::{
     op::{Op, PublishView},
     query,
 };
-use tidegate_view::{MANIFEST_FORMAT, Manifest, SignedManifest, Signer};
+use tidegate_view::{FORMAT, Manifest, SignedManifest, Signer};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Views, coalesce::Coalescer, forest::Unpublished};
@@ -108,15 +108,15 @@ async fn publish(
         .ok_or(PublishError::NoCluster)?
         .value;
     let manifest = Manifest {
-        format: MANIFEST_FORMAT,
+        format: FORMAT,
         trust_domain: cluster.trust_domain,
         view_id: view.view_id.clone(),
         epoch: cluster.epoch,
         revision: index,
-        root: view.tree.root().to_vec(),
+        root: view.tree.root(),
         objects: view.tree.len(),
         bytes: view.tree.bytes(),
-        prev_root: view.previous_root.to_vec(),
+        prev_root: view.previous_root,
         min_edge_level: EDGE_LEVEL_MIN,
         issued_ms: time_ms,
         key_id: signer.key_id().to_owned(),
