@@ -28,12 +28,18 @@ pub fn end_process(activity: &'static str, error: &dyn StdError) -> ! {
 
 /// Attaches the path and the verb to an error of the operating system.
 pub(crate) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::File { action, path: path.to_owned(), source }
+    move |source| Error::File {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Makes the entries of a directory (creations, renames, deletions) durable.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(file_error("sync", path))
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(file_error("sync", path))
 }
 
 /// Makes every file below `path`, and the directories themselves, durable.
@@ -41,7 +47,11 @@ pub(crate) fn sync_tree(path: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(path).map_err(file_error("list", path))? {
         let entry = entry.map_err(file_error("list", path))?;
         let child = entry.path();
-        if entry.file_type().map_err(file_error("inspect", &child))?.is_dir() {
+        if entry
+            .file_type()
+            .map_err(file_error("inspect", &child))?
+            .is_dir()
+        {
             sync_tree(&child)?;
         } else {
             File::open(&child)

@@ -45,7 +45,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn corrupt(what: &'static str, detail: impl Into<String>) -> Self {
-        Self::Corrupt { what, detail: detail.into() }
+        Self::Corrupt {
+            what,
+            detail: detail.into(),
+        }
     }
 }
 

@@ -24,6 +24,9 @@ impl LogMark {
             .get(..8)
             .and_then(|index| <[u8; 8]>::try_from(index).ok())
             .ok_or_else(|| Error::corrupt("log mark", format!("{} bytes", value.len())))?;
-        Ok(Self { index: u64::from_be_bytes(index), id: value.slice(8..) })
+        Ok(Self {
+            index: u64::from_be_bytes(index),
+            id: value.slice(8..),
+        })
     }
 }

@@ -35,7 +35,9 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use rocksdb::{ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, IteratorMode, Options};
+use rocksdb::{
+    ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, IteratorMode, Options,
+};
 
 use self::{
     tail::Tail,
@@ -67,7 +69,10 @@ impl Default for LogLimits {
     fn default() -> Self {
         // A thousand writes is several times what one fsync ever gathers; 16 MiB of recent
         // entries covers followers that are a second behind at full write rate.
-        Self { queue_len_max: 1024, cache_bytes_max: 16 << 20 }
+        Self {
+            queue_len_max: 1024,
+            cache_bytes_max: 16 << 20,
+        }
     }
 }
 
@@ -109,15 +114,19 @@ pub struct LogStore {
 
 impl fmt::Debug for LogStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LogStore").field("stats", &self.shared.stats()).finish()
+        formatter
+            .debug_struct("LogStore")
+            .field("stats", &self.shared.stats())
+            .finish()
     }
 }
 
 impl LogStore {
     /// Opens the log in `directory`, creating an empty one when there is none.
     ///
-    /// Fails when the directory is in use by another process, or when anything but a torn last
-    /// record is damaged: silently dropping acknowledged entries would break the quorum.
+    /// # Errors
+    /// When the directory is in use by another process or cannot be written, and when anything but
+    /// a torn last record is damaged: dropping acknowledged entries would break the quorum.
     pub fn open(directory: &Path, limits: LogLimits) -> Result<Self, Error> {
         durable::create_directory(directory)?;
         let families =
@@ -134,18 +143,25 @@ impl LogStore {
         });
         let (queue, commands) = mpsc::sync_channel(limits.queue_len_max);
         let writer = Writer::new(Arc::clone(&shared), commands).start()?;
-        Ok(Self { shared, queue: Some(queue), writer: Some(writer) })
+        Ok(Self {
+            shared,
+            queue: Some(queue),
+            writer: Some(writer),
+        })
     }
 
     /// A handle that reads; cheap to clone.
     #[must_use]
     pub fn reader(&self) -> LogReader {
-        LogReader { shared: Arc::clone(&self.shared) }
+        LogReader {
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// Appends `entries`, the first of which has index `first`; `done` runs when they are durable.
     ///
-    /// Fails with [`Error::Gap`] when `first` does not follow the log.
+    /// # Errors
+    /// [`Error::Gap`] when `first` does not follow the log, [`Error::WriterStopped`] at shutdown.
     pub fn append(
         &mut self,
         first: u64,
@@ -153,29 +169,50 @@ impl LogStore {
         done: Completion,
     ) -> Result<(), Error> {
         let generation = self.shared.tail.write().append(first, &entries)?;
-        self.send(Command::Append { generation, first, entries, done })
+        self.send(Command::Append {
+            generation,
+            first,
+            entries,
+            done,
+        })
     }
 
     /// Replaces the vote; `done` runs when it is durable, and only then readers see it.
+    ///
+    /// # Errors
+    /// [`Error::WriterStopped`] at shutdown.
     pub fn save_vote(&mut self, vote: Bytes, done: Completion) -> Result<(), Error> {
         self.send(Command::Vote { vote, done })
     }
 
     /// Remembers the newest committed log id, a hint for the next start that needs no fsync.
+    ///
+    /// # Errors
+    /// [`Error::WriterStopped`] at shutdown.
     pub fn save_committed(&mut self, committed: Bytes) -> Result<(), Error> {
         self.send(Command::Committed { committed })
     }
 
     /// Removes every entry from index `from` on.
+    ///
+    /// # Errors
+    /// [`Error::WriterStopped`] at shutdown.
     pub fn truncate(&mut self, from: u64, done: Completion) -> Result<(), Error> {
         let generation = self.shared.tail.write().truncate(from);
-        self.send(Command::Truncate { generation, from, done })
+        self.send(Command::Truncate {
+            generation,
+            from,
+            done,
+        })
     }
 
     /// Removes every entry up to and including the one `purged` names.
     ///
     /// The log may end before that entry: after a Raft snapshot was installed it then continues
     /// right behind it.
+    ///
+    /// # Errors
+    /// [`Error::WriterStopped`] at shutdown.
     pub fn purge(&mut self, purged: LogMark, done: Completion) -> Result<(), Error> {
         if !self.shared.tail.write().purge(&purged) {
             done();
@@ -236,8 +273,12 @@ fn recover(db: &DB, cache_bytes_max: usize) -> Result<Tail, Error> {
     Ok(Tail::recovered(purged, last, cache_bytes_max))
 }
 
-fn family<'a>(db: &'a DB, name: &'static str) -> Result<Arc<rocksdb::BoundColumnFamily<'a>>, Error> {
-    db.cf_handle(name).ok_or_else(|| Error::corrupt("raft log", format!("no family {name}")))
+fn family<'a>(
+    db: &'a DB,
+    name: &'static str,
+) -> Result<Arc<rocksdb::BoundColumnFamily<'a>>, Error> {
+    db.cf_handle(name)
+        .ok_or_else(|| Error::corrupt("raft log", format!("no family {name}")))
 }
 
 fn meta(db: &DB, key: &[u8]) -> Result<Option<Bytes>, Error> {

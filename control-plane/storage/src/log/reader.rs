@@ -26,11 +26,10 @@ impl LogReader {
     /// Stops early once `bytes_max` is reached, but never before the first entry. The result is
     /// one moment of the log and has no holes; it is short only where the log itself starts or
     /// ends.
-    pub fn entries(
-        &self,
-        range: Range<u64>,
-        bytes_max: usize,
-    ) -> Result<Vec<(u64, Bytes)>, Error> {
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read, or has a hole where entries must be.
+    pub fn entries(&self, range: Range<u64>, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Error> {
         // The iterator pins the disk's moment while the tail is locked, so that a truncation or
         // purge cannot fall between the two halves of the answer.
         let tail = self.shared.tail.read();
@@ -52,7 +51,10 @@ impl LogReader {
             while let Some((key, value)) = iterator.item() {
                 let index = decode_index(key)?;
                 if index != expected {
-                    return Err(Error::Gap { expected, found: index });
+                    return Err(Error::Gap {
+                        expected,
+                        found: index,
+                    });
                 }
                 if !budget.admits(value.len(), found.is_empty()) {
                     return Ok(found);
@@ -63,7 +65,10 @@ impl LogReader {
             }
             iterator.status()?;
             if expected != located.on_disk.end {
-                return Err(Error::Gap { expected, found: located.on_disk.end });
+                return Err(Error::Gap {
+                    expected,
+                    found: located.on_disk.end,
+                });
             }
         }
         for (index, entry) in (located.cached_first..).zip(located.cached) {
@@ -76,9 +81,14 @@ impl LogReader {
     }
 
     /// The newest entry, or none when everything is purged or nothing was ever appended.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn last(&self) -> Result<Option<(u64, Bytes)>, Error> {
         let next = self.shared.tail.read().next();
-        Ok(self.entries(next.saturating_sub(1)..next, usize::MAX)?.pop())
+        Ok(self
+            .entries(next.saturating_sub(1)..next, usize::MAX)?
+            .pop())
     }
 
     /// What was purged last.
@@ -94,6 +104,9 @@ impl LogReader {
     }
 
     /// The committed log id that was saved last; it may lag behind the truth.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn committed(&self) -> Result<Option<Bytes>, Error> {
         meta(&self.shared.db, COMMITTED)
     }

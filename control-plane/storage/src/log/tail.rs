@@ -74,7 +74,10 @@ impl Tail {
     /// Adds entries and returns the generation to report them written with.
     pub(super) fn append(&mut self, first: u64, entries: &[Bytes]) -> Result<u64, Error> {
         if !entries.is_empty() && first != self.next() {
-            return Err(Error::Gap { expected: self.next(), found: first });
+            return Err(Error::Gap {
+                expected: self.next(),
+                found: first,
+            });
         }
         self.bytes += entries.iter().map(Bytes::len).sum::<usize>();
         self.entries.extend(entries.iter().cloned());
@@ -113,7 +116,8 @@ impl Tail {
         if generation == self.generation {
             self.unwritten = self.unwritten.max(next);
         }
-        while self.bytes > self.cache_bytes_max && self.first < self.unwritten && self.pop_first() {}
+        while self.bytes > self.cache_bytes_max && self.first < self.unwritten && self.pop_first() {
+        }
     }
 
     pub(super) fn locate(&self, range: Range<u64>) -> Located {
@@ -124,7 +128,11 @@ impl Tail {
             .filter_map(|index| usize::try_from(index - self.first).ok())
             .filter_map(|position| self.entries.get(position).cloned())
             .collect();
-        Located { on_disk: start..end.min(self.first).max(start), cached_first, cached }
+        Located {
+            on_disk: start..end.min(self.first).max(start),
+            cached_first,
+            cached,
+        }
     }
 
     fn pop_first(&mut self) -> bool {

@@ -34,7 +34,15 @@ fn append(log: &mut LogStore, range: Range<u64>) {
 }
 
 fn purge(log: &mut LogStore, index: u64) {
-    durably(|done| log.purge(LogMark { index, id: Bytes::from_static(b"id") }, done));
+    durably(|done| {
+        log.purge(
+            LogMark {
+                index,
+                id: Bytes::from_static(b"id"),
+            },
+            done,
+        )
+    });
 }
 
 #[track_caller]
@@ -63,7 +71,8 @@ fn appends_that_wait_together_share_one_fsync() {
     for index in 1..101 {
         let sender = sender.clone();
         let durable: Completion = Box::new(move || sender.send(index).unwrap());
-        log.append(index, entries(index..index + 1), durable).unwrap();
+        log.append(index, entries(index..index + 1), durable)
+            .unwrap();
     }
     release.send(()).unwrap();
     let order: Vec<u64> = done.iter().take(100).collect();
@@ -79,7 +88,8 @@ fn an_entry_is_readable_before_it_is_durable() {
     let directory = TempDir::new().unwrap();
     let mut log = open(directory.path());
     let (release, held) = mpsc::channel::<()>();
-    log.append(0, entries(0..1), Box::new(move || held.recv().unwrap())).unwrap();
+    log.append(0, entries(0..1), Box::new(move || held.recv().unwrap()))
+        .unwrap();
     log.append(1, entries(1..3), ignored()).unwrap();
     check(&log.reader(), 0..10, 0..3);
     assert_eq!(log.reader().last().unwrap(), Some((2, entry(2))));
@@ -90,11 +100,15 @@ fn an_entry_is_readable_before_it_is_durable() {
 fn a_committed_hint_needs_no_fsync() {
     let directory = TempDir::new().unwrap();
     let mut log = open(directory.path());
-    log.save_committed(Bytes::from_static(b"committed")).unwrap();
+    log.save_committed(Bytes::from_static(b"committed"))
+        .unwrap();
     let reader = log.reader();
     drop(log);
     assert_eq!(reader.stats().syncs, 0);
-    assert_eq!(reader.committed().unwrap(), Some(Bytes::from_static(b"committed")));
+    assert_eq!(
+        reader.committed().unwrap(),
+        Some(Bytes::from_static(b"committed"))
+    );
 }
 
 #[test]
@@ -118,7 +132,13 @@ fn a_gap_is_refused() {
     let mut log = open(directory.path());
     append(&mut log, 0..2);
     let refused = log.append(3, entries(3..4), ignored());
-    assert!(matches!(refused, Err(Error::Gap { expected: 2, found: 3 })));
+    assert!(matches!(
+        refused,
+        Err(Error::Gap {
+            expected: 2,
+            found: 3
+        })
+    ));
     check(&log.reader(), 0..10, 0..2);
 }
 
@@ -135,7 +155,10 @@ fn truncated_entries_never_come_back() {
 
     let reader = open(directory.path()).reader();
     check(&reader, 0..4, 0..4);
-    assert_eq!(reader.entries(4..100, usize::MAX).unwrap(), vec![(4, replacement)]);
+    assert_eq!(
+        reader.entries(4..100, usize::MAX).unwrap(),
+        vec![(4, replacement)]
+    );
 }
 
 #[test]
@@ -160,13 +183,19 @@ fn a_read_stops_at_its_byte_limit_but_not_before_the_first_entry() {
     append(&mut log, 5..10);
     let size = entry(0).len();
     let read = |bytes_max| log.reader().entries(0..10, bytes_max).unwrap().len();
-    assert_eq!([read(0), read(size), read(3 * size), read(7 * size)], [1, 1, 3, 7]);
+    assert_eq!(
+        [read(0), read(size), read(3 * size), read(7 * size)],
+        [1, 1, 3, 7]
+    );
 }
 
 #[test]
 fn a_full_cache_gives_the_oldest_entries_to_the_disk() {
     let directory = TempDir::new().unwrap();
-    let limits = LogLimits { cache_bytes_max: 3 * entry(0).len(), ..LogLimits::default() };
+    let limits = LogLimits {
+        cache_bytes_max: 3 * entry(0).len(),
+        ..LogLimits::default()
+    };
     let mut log = LogStore::open(directory.path(), limits).unwrap();
     append(&mut log, 0..10);
     check(&log.reader(), 2..9, 2..9);

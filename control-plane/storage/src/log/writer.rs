@@ -14,9 +14,7 @@ use std::{
 use bytes::Bytes;
 use rocksdb::{WriteBatch, WriteOptions};
 
-use super::{
-    COMMITTED, Completion, ENTRIES, META, PURGED, Shared, VOTE, family,
-};
+use super::{COMMITTED, Completion, ENTRIES, META, PURGED, Shared, VOTE, family};
 use crate::{Error, LogMark, durable};
 
 /// Commands one batch takes at most; the rest waits for the next fsync.
@@ -28,11 +26,28 @@ const BEHIND_ALL_ENTRIES: [u8; 9] = [0xff; 9];
 
 /// One write to the log.
 pub(super) enum Command {
-    Append { generation: u64, first: u64, entries: Vec<Bytes>, done: Completion },
-    Vote { vote: Bytes, done: Completion },
-    Committed { committed: Bytes },
-    Truncate { generation: u64, from: u64, done: Completion },
-    Purge { purged: LogMark, done: Completion },
+    Append {
+        generation: u64,
+        first: u64,
+        entries: Vec<Bytes>,
+        done: Completion,
+    },
+    Vote {
+        vote: Bytes,
+        done: Completion,
+    },
+    Committed {
+        committed: Bytes,
+    },
+    Truncate {
+        generation: u64,
+        from: u64,
+        done: Completion,
+    },
+    Purge {
+        purged: LogMark,
+        done: Completion,
+    },
 }
 
 impl Command {
@@ -142,15 +157,24 @@ impl Writer {
         let mut options = WriteOptions::default();
         options.set_sync(sync);
         self.shared.db.write_opt(batch, &options)?;
-        self.shared.syncs.fetch_add(u64::from(sync), Ordering::Relaxed);
-        self.shared.entries.fetch_add(entries_written, Ordering::Relaxed);
+        self.shared
+            .syncs
+            .fetch_add(u64::from(sync), Ordering::Relaxed);
+        self.shared
+            .entries
+            .fetch_add(entries_written, Ordering::Relaxed);
         Ok(())
     }
 
     /// Makes a durable command visible and tells whoever waits for it.
     fn finish(&self, command: Command) {
         match command {
-            Command::Append { generation, first, entries, done } => {
+            Command::Append {
+                generation,
+                first,
+                entries,
+                done,
+            } => {
                 let next = first + entries.len() as u64;
                 if !entries.is_empty() {
                     self.shared.tail.write().written(generation, next);
@@ -162,7 +186,11 @@ impl Writer {
                 done();
             }
             Command::Committed { .. } => {}
-            Command::Truncate { generation, from, done } => {
+            Command::Truncate {
+                generation,
+                from,
+                done,
+            } => {
                 self.shared.tail.write().written(generation, from);
                 done();
             }
@@ -177,7 +205,10 @@ impl Writer {
     fn drop_purged_files(&self, purged: &LogMark) {
         let dropped = family(&self.shared.db, ENTRIES).and_then(|entries| {
             let end = (purged.index + 1).to_be_bytes();
-            Ok(self.shared.db.delete_file_in_range_cf(&entries, 0_u64.to_be_bytes(), end)?)
+            Ok(self
+                .shared
+                .db
+                .delete_file_in_range_cf(&entries, 0_u64.to_be_bytes(), end)?)
         });
         if let Err(error) = dropped {
             tracing::warn!(%error, "purged log files not dropped");

@@ -75,8 +75,14 @@ impl Sequence {
     pub(super) fn header(&mut self, header: &Header) -> Result<SnapshotChunk, Error> {
         let content = HeaderContent {
             format: FORMAT,
-            applied: header.applied.as_ref().map(|mark| (mark.index, mark.id.to_vec())),
-            membership: header.membership.as_ref().map(|membership| membership.to_vec()),
+            applied: header
+                .applied
+                .as_ref()
+                .map(|mark| (mark.index, mark.id.to_vec())),
+            membership: header
+                .membership
+                .as_ref()
+                .map(|membership| membership.to_vec()),
         };
         Ok(self.count(SnapshotChunk::new(HEADER, &encode(&content)?)))
     }
@@ -98,9 +104,15 @@ impl Sequence {
             return Err(corrupt(format!("chunk of {} bytes", chunk.data.len())));
         }
         if blake3::hash(&chunk.data) != chunk.hash {
-            return Err(corrupt(format!("chunk {} does not match its hash", self.chunks)));
+            return Err(corrupt(format!(
+                "chunk {} does not match its hash",
+                self.chunks
+            )));
         }
-        let (kind, content) = chunk.data.split_first().ok_or_else(|| corrupt("empty chunk"))?;
+        let (kind, content) = chunk
+            .data
+            .split_first()
+            .ok_or_else(|| corrupt("empty chunk"))?;
         let piece = match (*kind, self.chunks, self.ended) {
             (_, _, true) => return Err(corrupt("chunk behind the end")),
             (HEADER, 0, false) => Piece::Header(decode_header(content)?),
@@ -115,7 +127,9 @@ impl Sequence {
                 return Ok(Piece::End);
             }
             (kind, position, false) => {
-                return Err(corrupt(format!("chunk of kind {kind} at position {position}")));
+                return Err(corrupt(format!(
+                    "chunk of kind {kind} at position {position}"
+                )));
             }
         };
         self.chunks += 1;
@@ -135,7 +149,10 @@ impl Sequence {
     }
 
     fn commitment(&self) -> TrailerContent {
-        TrailerContent { chunks: self.chunks, root: *self.root.finalize().as_bytes() }
+        TrailerContent {
+            chunks: self.chunks,
+            root: *self.root.finalize().as_bytes(),
+        }
     }
 }
 
@@ -146,10 +163,16 @@ pub(super) fn corrupt(detail: impl Into<String>) -> Error {
 fn decode_header(content: &[u8]) -> Result<Header, Error> {
     let content: HeaderContent = decode(content)?;
     if content.format != FORMAT {
-        return Err(corrupt(format!("format {} is unknown to this release", content.format)));
+        return Err(corrupt(format!(
+            "format {} is unknown to this release",
+            content.format
+        )));
     }
     Ok(Header {
-        applied: content.applied.map(|(index, id)| LogMark { index, id: id.into() }),
+        applied: content.applied.map(|(index, id)| LogMark {
+            index,
+            id: id.into(),
+        }),
         membership: content.membership.map(Bytes::from),
     })
 }

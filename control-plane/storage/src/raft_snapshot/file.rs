@@ -46,7 +46,11 @@ impl RaftSnapshot {
         let file = Arc::new(File::open(path).map_err(durable::file_error("open", path))?);
         let mut chunks = SnapshotChunks::new(path.to_owned(), Arc::clone(&file))?;
         match chunks.read()? {
-            Some((_, Piece::Header(header))) => Ok(Self { path: path.to_owned(), file, header }),
+            Some((_, Piece::Header(header))) => Ok(Self {
+                path: path.to_owned(),
+                file,
+                header,
+            }),
             _other => Err(corrupt("no header")),
         }
     }
@@ -64,6 +68,9 @@ impl RaftSnapshot {
     }
 
     /// The chunks in order, each verified; the iterator ends after the first error.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read or is no snapshot.
     pub fn chunks(&self) -> Result<SnapshotChunks, Error> {
         SnapshotChunks::new(self.path.clone(), Arc::clone(&self.file))
     }
@@ -94,12 +101,19 @@ pub struct SnapshotChunks {
 impl SnapshotChunks {
     fn new(path: PathBuf, file: Arc<File>) -> Result<Self, Error> {
         let mut magic = [0; MAGIC.len()];
-        file.read_exact_at(&mut magic, 0).map_err(durable::file_error("read", &path))?;
+        file.read_exact_at(&mut magic, 0)
+            .map_err(durable::file_error("read", &path))?;
         if magic != *MAGIC {
             return Err(corrupt("not a snapshot file"));
         }
         let offset = MAGIC.len() as u64;
-        Ok(Self { path, file, offset, sequence: Sequence::default(), failed: false })
+        Ok(Self {
+            path,
+            file,
+            offset,
+            sequence: Sequence::default(),
+            failed: false,
+        })
     }
 
     /// The next chunk with its meaning; none behind the trailer.
@@ -117,7 +131,10 @@ impl SnapshotChunks {
         let hash = Hash::try_from(hash).unwrap_or_default();
         let mut data = vec![0; length];
         self.fill(&mut data)?;
-        let chunk = SnapshotChunk { data: data.into(), hash };
+        let chunk = SnapshotChunk {
+            data: data.into(),
+            hash,
+        };
         let piece = self.sequence.accept(&chunk)?;
         Ok(Some((chunk, piece)))
     }
@@ -158,7 +175,11 @@ impl FileWriter {
             .create_new(true)
             .open(&path)
             .map_err(durable::file_error("create", &path))?;
-        let mut writer = Self { path, file: BufWriter::with_capacity(1 << 20, file), keep: false };
+        let mut writer = Self {
+            path,
+            file: BufWriter::with_capacity(1 << 20, file),
+            keep: false,
+        };
         writer.write(MAGIC)?;
         Ok(writer)
     }
@@ -172,15 +193,22 @@ impl FileWriter {
 
     /// Makes the file durable and opens it.
     pub(super) fn finish(mut self) -> Result<RaftSnapshot, Error> {
-        self.file.flush().map_err(durable::file_error("write", &self.path))?;
-        self.file.get_ref().sync_all().map_err(durable::file_error("sync", &self.path))?;
+        self.file
+            .flush()
+            .map_err(durable::file_error("write", &self.path))?;
+        self.file
+            .get_ref()
+            .sync_all()
+            .map_err(durable::file_error("sync", &self.path))?;
         let snapshot = RaftSnapshot::open(&self.path)?;
         self.keep = true;
         Ok(snapshot)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(durable::file_error("write", &self.path))
+        self.file
+            .write_all(bytes)
+            .map_err(durable::file_error("write", &self.path))
     }
 }
 
@@ -221,7 +249,11 @@ impl IncomingSnapshot {
         })
     }
 
-    /// Takes the next chunk; fails when it is damaged, out of order or over the size limit.
+    /// Takes the next chunk.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when it is damaged, out of order or over the size limit;
+    /// [`Error::File`] when it cannot be written.
     pub fn push(&mut self, chunk: &SnapshotChunk) -> Result<(), Error> {
         self.bytes_left = self
             .bytes_left
@@ -231,7 +263,10 @@ impl IncomingSnapshot {
         self.writer.chunk(chunk)
     }
 
-    /// Makes the snapshot durable; fails when chunks are missing.
+    /// Makes the snapshot durable.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when chunks are missing, [`Error::File`] when the disk refuses.
     pub fn finish(self) -> Result<RaftSnapshot, Error> {
         if !self.sequence.is_complete() {
             return Err(corrupt("the last chunk is missing"));

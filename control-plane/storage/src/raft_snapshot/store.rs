@@ -42,6 +42,9 @@ struct Shared {
 
 impl SnapshotStore {
     /// Opens the snapshots in `directory`, which belong to `state`; removes unfinished ones.
+    ///
+    /// # Errors
+    /// Fails when the directory cannot be created, read or cleaned.
     pub fn open(directory: &Path, state: StateDb) -> Result<Self, Error> {
         durable::create_directory(directory)?;
         for path in files(directory, PARTIAL)? {
@@ -58,6 +61,9 @@ impl SnapshotStore {
     }
 
     /// The newest complete snapshot.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read or its header is damaged.
     pub fn current(&self) -> Result<Option<RaftSnapshot>, Error> {
         let _naming = self.shared.naming.lock();
         let newest = files(&self.shared.directory, COMPLETE)?.into_iter().max();
@@ -68,10 +74,16 @@ impl SnapshotStore {
     /// unless a newer one came meanwhile.
     ///
     /// Takes as long as reading the whole state does; commits go on meanwhile.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read or the file not written.
     pub fn build(&self, view: &StateView) -> Result<RaftSnapshot, Error> {
         let mut writer = FileWriter::create(self.partial_path())?;
         let mut sequence = Sequence::default();
-        let header = Header { applied: view.applied()?, membership: view.membership()? };
+        let header = Header {
+            applied: view.applied()?,
+            membership: view.membership()?,
+        };
         writer.chunk(&sequence.header(&header)?)?;
         let mut records = Vec::with_capacity(2 * SNAPSHOT_CHUNK_BYTES_MAX);
         view.for_each(|table, key, value| {
@@ -93,6 +105,9 @@ impl SnapshotStore {
     }
 
     /// Starts to receive a snapshot of at most `bytes_max` bytes from another node.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be created.
     pub fn receive(&self, bytes_max: u64) -> Result<IncomingSnapshot, Error> {
         IncomingSnapshot::create(self.partial_path(), bytes_max)
     }
@@ -102,12 +117,18 @@ impl SnapshotStore {
     /// Every chunk is verified before anything changes. A crash at any point leaves the old state
     /// or the new one: when it comes between the two renames, the next start finds a snapshot
     /// newer than the state and has to install it. Not to be called while commits are made.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the snapshot is damaged: nothing has changed. Any other error may come after
+    /// the new state took over on disk, so the process should end and start again.
     pub fn install(&self, snapshot: RaftSnapshot) -> Result<(), Error> {
         let mut replacement = self.shared.state.replace()?;
         let mut decoder = record::Decoder::default();
         let mut chunks = snapshot.chunks()?;
         while let Some((_, piece)) = chunks.read()? {
-            let Piece::Records(bytes) = piece else { continue };
+            let Piece::Records(bytes) = piece else {
+                continue;
+            };
             decoder.feed(&bytes);
             while let Some(record) = decoder.next()? {
                 replacement.put(record.table, &record.key, &record.value)?;
@@ -150,14 +171,19 @@ impl SnapshotStore {
 
 /// Names sort like positions; an empty state comes first.
 fn file_name(header: &Header) -> String {
-    let next = header.applied.as_ref().map_or(0, |applied| applied.index + 1);
+    let next = header
+        .applied
+        .as_ref()
+        .map_or(0, |applied| applied.index + 1);
     format!("{next:020}.{COMPLETE}")
 }
 
 fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(durable::file_error("list", directory))? {
-        let path = entry.map_err(durable::file_error("list", directory))?.path();
+        let path = entry
+            .map_err(durable::file_error("list", directory))?
+            .path();
         if path.extension() == Some(OsStr::new(extension)) {
             found.push(path);
         }

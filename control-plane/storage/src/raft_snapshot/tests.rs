@@ -17,8 +17,7 @@ struct Node {
 impl Node {
     fn open(directory: &Path) -> Self {
         let state = StateDb::open(&directory.join("state")).unwrap();
-        let snapshots =
-            SnapshotStore::open(&directory.join("snapshots"), state.clone()).unwrap();
+        let snapshots = SnapshotStore::open(&directory.join("snapshots"), state.clone()).unwrap();
         Self { state, snapshots }
     }
 
@@ -28,8 +27,11 @@ impl Node {
             key: Bytes::from(key.to_owned()),
             value: Some(value.into()),
         }];
-        let commit =
-            Commit { writes: &writes, applied: &mark(index), membership: Some(b"members") };
+        let commit = Commit {
+            writes: &writes,
+            applied: &mark(index),
+            membership: Some(b"members"),
+        };
         self.state.commit(commit).unwrap();
     }
 
@@ -47,11 +49,18 @@ impl Node {
 }
 
 fn mark(index: u64) -> LogMark {
-    LogMark { index, id: Bytes::from(format!("id {index}")) }
+    LogMark {
+        index,
+        id: Bytes::from(format!("id {index}")),
+    }
 }
 
 fn chunks(snapshot: &RaftSnapshot) -> Vec<SnapshotChunk> {
-    snapshot.chunks().unwrap().collect::<Result<_, _>>().unwrap()
+    snapshot
+        .chunks()
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 /// A node whose state fills several chunks, with one value larger than a chunk.
@@ -77,7 +86,10 @@ fn an_installed_snapshot_equals_its_source_for_every_clone() {
 
     assert_eq!(clone.digest().unwrap(), leader.state.digest().unwrap());
     assert_eq!(clone.applied().unwrap(), Some(mark(9)));
-    assert_eq!(clone.membership().unwrap(), Some(Bytes::from_static(b"members")));
+    assert_eq!(
+        clone.membership().unwrap(),
+        Some(Bytes::from_static(b"members"))
+    );
     assert!(old_view.get(Table::Object, b"stale").unwrap().is_some());
     let current = follower.snapshots.current().unwrap().unwrap();
     assert_eq!(current.applied(), Some(&mark(9)));
@@ -86,8 +98,19 @@ fn an_installed_snapshot_equals_its_source_for_every_clone() {
     follower.commit(10, "later", b"x".to_vec());
     drop((follower, clone, old_view));
     let follower = Node::open(&directory.path().join("follower"));
-    assert!(follower.state.get(Table::Object, b"later").unwrap().is_some());
-    assert_eq!(fs::read_dir(directory.path().join("follower/state")).unwrap().count(), 1);
+    assert!(
+        follower
+            .state
+            .get(Table::Object, b"later")
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        fs::read_dir(directory.path().join("follower/state"))
+            .unwrap()
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -108,11 +131,19 @@ fn only_the_newest_snapshot_is_kept_and_older_handles_stay_readable() {
     let (view, old) = (node.state.snapshot(), node.build());
     node.commit(2, "a", b"2".to_vec());
     node.build();
-    assert_eq!(fs::read_dir(directory.path().join("snapshots")).unwrap().count(), 1);
+    assert_eq!(
+        fs::read_dir(directory.path().join("snapshots"))
+            .unwrap()
+            .count(),
+        1
+    );
     assert_eq!(chunks(&old).len(), 3);
 
     node.snapshots.build(&view).unwrap();
-    assert_eq!(node.snapshots.current().unwrap().unwrap().applied(), Some(&mark(2)));
+    assert_eq!(
+        node.snapshots.current().unwrap().unwrap().applied(),
+        Some(&mark(2))
+    );
 }
 
 #[test]
@@ -124,7 +155,10 @@ fn damaged_chunks_are_refused() {
         let mut chunks = good.clone();
         damage(&mut chunks);
         let refused = follower.receive(&chunks);
-        assert!(matches!(refused, Err(Error::Corrupt { .. })), "{case}: {refused:?}");
+        assert!(
+            matches!(refused, Err(Error::Corrupt { .. })),
+            "{case}: {refused:?}"
+        );
     };
     check("nothing", &|chunks| chunks.clear());
     check("no header", &|chunks| drop(chunks.remove(0)));
@@ -132,7 +166,9 @@ fn damaged_chunks_are_refused() {
     check("a chunk missing", &|chunks| drop(chunks.remove(2)));
     check("swapped", &|chunks| chunks.swap(1, 2));
     check("repeated", &|chunks| chunks.insert(1, chunks[1].clone()));
-    check("more behind the end", &|chunks| chunks.push(chunks[1].clone()));
+    check("more behind the end", &|chunks| {
+        chunks.push(chunks[1].clone())
+    });
     check("a flipped bit", &|chunks| {
         let mut data = chunks[1].data.to_vec();
         data[9] ^= 1;
@@ -140,9 +176,17 @@ fn damaged_chunks_are_refused() {
     });
     check("too large", &|chunks| {
         let data = Bytes::from(vec![2; SNAPSHOT_CHUNK_BYTES_MAX + 1]);
-        chunks[1] = SnapshotChunk { hash: *blake3::hash(&data).as_bytes(), data };
+        chunks[1] = SnapshotChunk {
+            hash: *blake3::hash(&data).as_bytes(),
+            data,
+        };
     });
-    assert_eq!(fs::read_dir(directory.path().join("follower/snapshots")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(directory.path().join("follower/snapshots"))
+            .unwrap()
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -150,9 +194,15 @@ fn a_snapshot_over_the_size_limit_is_refused() {
     let directory = TempDir::new().unwrap();
     let good = chunks(&leader(&directory.path().join("leader")).build());
     let follower = Node::open(&directory.path().join("follower"));
-    let mut incoming = follower.snapshots.receive(SNAPSHOT_CHUNK_BYTES_MAX as u64).unwrap();
+    let mut incoming = follower
+        .snapshots
+        .receive(SNAPSHOT_CHUNK_BYTES_MAX as u64)
+        .unwrap();
     incoming.push(&good[0]).unwrap();
-    assert!(matches!(incoming.push(&good[1]), Err(Error::Corrupt { .. })));
+    assert!(matches!(
+        incoming.push(&good[1]),
+        Err(Error::Corrupt { .. })
+    ));
 }
 
 #[test]
@@ -161,14 +211,20 @@ fn bit_rot_of_the_file_is_found_before_the_state_changes() {
     let node = leader(directory.path());
     let before = node.state.digest().unwrap();
     let snapshot = node.build();
-    let path = directory.path().join("snapshots").join(format!("{:020}.snap", 10));
+    let path = directory
+        .path()
+        .join("snapshots")
+        .join(format!("{:020}.snap", 10));
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
 
     assert!(snapshot.chunks().unwrap().any(|chunk| chunk.is_err()));
-    assert!(matches!(node.snapshots.install(snapshot), Err(Error::Corrupt { .. })));
+    assert!(matches!(
+        node.snapshots.install(snapshot),
+        Err(Error::Corrupt { .. })
+    ));
     assert_eq!(node.state.digest().unwrap(), before);
 }
 
@@ -178,7 +234,9 @@ const DIRECTORY: &str = "TIDEGATE_TEST_INSTALL_DIRECTORY";
 /// Installs in a child process that dies at a crash point; does nothing in a normal run.
 #[test]
 fn child_that_crashes_while_it_installs() {
-    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let Ok(directory) = std::env::var(DIRECTORY) else {
+        return;
+    };
     let directory = Path::new(&directory);
     let source = leader(&directory.join("leader"));
     let follower = Node::open(&directory.join("follower"));
@@ -189,15 +247,21 @@ fn child_that_crashes_while_it_installs() {
 #[test]
 fn a_crash_while_installing_leaves_the_old_state_or_the_new_one() {
     // (where it dies, whether the state is new, whether the snapshot is kept to be installed)
-    let cases =
-        [("sealed", false, false), ("published", false, true), ("renamed", true, true)];
+    let cases = [
+        ("sealed", false, false),
+        ("published", false, true),
+        ("renamed", true, true),
+    ];
     for (place, is_new, is_kept) in cases {
         let directory = TempDir::new().unwrap();
         let follower = directory.path().join("follower");
         Node::open(&follower).commit(1, "old", b"state".to_vec());
         let old = Node::open(&follower).state.digest().unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "raft_snapshot::tests::child_that_crashes_while_it_installs"])
+            .args([
+                "--exact",
+                "raft_snapshot::tests::child_that_crashes_while_it_installs",
+            ])
             .env(DIRECTORY, directory.path())
             .env(crash_point::VARIABLE, place)
             .output()
@@ -205,10 +269,17 @@ fn a_crash_while_installing_leaves_the_old_state_or_the_new_one() {
         assert_eq!(child.status.signal(), Some(6), "{place}: {child:?}");
 
         let node = Node::open(&follower);
-        let new = Node::open(&directory.path().join("leader")).state.digest().unwrap();
+        let new = Node::open(&directory.path().join("leader"))
+            .state
+            .digest()
+            .unwrap();
         let expected = if is_new { new } else { old };
         assert_eq!(node.state.digest().unwrap(), expected, "{place}");
-        assert_eq!(node.snapshots.current().unwrap().is_some(), is_kept, "{place}");
+        assert_eq!(
+            node.snapshots.current().unwrap().is_some(),
+            is_kept,
+            "{place}"
+        );
         if let Some(kept) = node.snapshots.current().unwrap() {
             node.snapshots.install(kept).unwrap();
             assert_eq!(node.state.digest().unwrap(), new, "{place}");

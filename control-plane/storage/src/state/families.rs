@@ -33,7 +33,9 @@ pub(super) fn number(table: Table) -> u8 {
 
 /// The table with a number, none for a number of a newer release.
 pub(super) fn table(wanted: u8) -> Option<Table> {
-    Table::ALL.into_iter().find(|table| number(*table) == wanted)
+    Table::ALL
+        .into_iter()
+        .find(|table| number(*table) == wanted)
 }
 
 pub(super) fn database_options() -> Options {
@@ -54,7 +56,9 @@ pub(super) fn database_options() -> Options {
 pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
     let names = Table::ALL.into_iter().map(Table::name).chain([RAFT]);
-    names.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache))).collect()
+    names
+        .map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache)))
+        .collect()
 }
 
 fn family_options(cache: &Cache) -> Options {

@@ -48,7 +48,10 @@ impl Generation {
         Ok(Self {
             number,
             db: open_database(&path)?,
-            directory: Directory { path, obsolete: AtomicBool::new(false) },
+            directory: Directory {
+                path,
+                obsolete: AtomicBool::new(false),
+            },
         })
     }
 
@@ -72,7 +75,11 @@ impl Generation {
 
 pub(super) fn open_database(path: &Path) -> Result<DB, Error> {
     let options = families::database_options();
-    Ok(DB::open_cf_descriptors(&options, path, families::descriptors())?)
+    Ok(DB::open_cf_descriptors(
+        &options,
+        path,
+        families::descriptors(),
+    )?)
 }
 
 pub(super) fn file_name(number: u64) -> String {
@@ -104,7 +111,8 @@ pub(super) fn family<'a>(
     db: &'a DB,
     name: &'static str,
 ) -> Result<Arc<BoundColumnFamily<'a>>, Error> {
-    db.cf_handle(name).ok_or_else(|| Error::corrupt("state", format!("no family {name}")))
+    db.cf_handle(name)
+        .ok_or_else(|| Error::corrupt("state", format!("no family {name}")))
 }
 
 /// Opens the newest complete generation and removes what a crash left behind.
@@ -113,7 +121,11 @@ pub(super) fn open_newest(directory: &Path) -> Result<Generation, Error> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(directory).map_err(durable::file_error("list", directory))? {
         let entry = entry.map_err(durable::file_error("list", directory))?;
-        if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+        if let Some(number) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        {
             numbers.push(number);
         }
     }

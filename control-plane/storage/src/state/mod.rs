@@ -68,8 +68,11 @@ impl fmt::Debug for StateDb {
 impl StateDb {
     /// Opens the tables below `directory`, creating empty ones when there are none.
     ///
-    /// Finishes or undoes an installation that a crash interrupted. Fails when the directory is
-    /// in use by another process.
+    /// Finishes or undoes an installation that a crash interrupted.
+    ///
+    /// # Errors
+    /// When the directory is in use by another process or cannot be written, or the tables are
+    /// damaged.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         durable::create_directory(directory)?;
         let current = generation::open_newest(directory)?;
@@ -91,6 +94,9 @@ impl StateDb {
     /// Commits one batch without an fsync: after a power cut the log applies it again.
     ///
     /// Only one caller may commit at a time, and not during an installation.
+    ///
+    /// # Errors
+    /// Any error leaves open whether the batch is on disk: the process must end.
     pub fn commit(&self, commit: Commit<'_>) -> Result<(), Error> {
         let generation = self.current();
         let mut batch = WriteBatch::default();
@@ -99,6 +105,9 @@ impl StateDb {
     }
 
     /// Makes every commit so far durable and returns the last position it covers.
+    ///
+    /// # Errors
+    /// Any error leaves open what is on disk: the process must end.
     pub fn sync(&self) -> Result<Option<LogMark>, Error> {
         let generation = self.current();
         let applied = read::applied(generation.db())?;
@@ -107,11 +116,17 @@ impl StateDb {
     }
 
     /// The last applied position; none in an empty database.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn applied(&self) -> Result<Option<LogMark>, Error> {
         read::applied(self.current().db())
     }
 
     /// The membership as of [`StateDb::applied`].
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn membership(&self) -> Result<Option<Bytes>, Error> {
         read::membership(self.current().db())
     }
@@ -119,6 +134,9 @@ impl StateDb {
     /// BLAKE3 over every table in key order; equal on all nodes at the same applied position.
     ///
     /// Reads everything: for checks, not for a hot path.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn digest(&self) -> Result<Hash, ReadError> {
         self.snapshot().digest()
     }
@@ -141,7 +159,12 @@ impl StateReader for StateDb {
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, ReadError> {
         let generation = self.current();
-        let scan = read::Scan { table, prefix, after, limit };
+        let scan = read::Scan {
+            table,
+            prefix,
+            after,
+            limit,
+        };
         read::scan(generation.db(), rocksdb::ReadOptions::default(), &scan)
             .map_err(|error| ReadError::storage(table, error))
     }

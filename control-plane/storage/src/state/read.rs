@@ -31,7 +31,9 @@ pub(super) fn scan(
         options.set_iterate_upper_bound(end);
     }
     let mut iterator = db.raw_iterator_cf_opt(&table_family(db, scan.table)?, options);
-    let start = scan.after.map_or(scan.prefix, |after| after.max(scan.prefix));
+    let start = scan
+        .after
+        .map_or(scan.prefix, |after| after.max(scan.prefix));
     iterator.seek(start);
     let mut found = Vec::new();
     while found.len() < scan.limit
@@ -48,11 +50,15 @@ pub(super) fn scan(
 
 pub(super) fn applied(db: &DB) -> Result<Option<LogMark>, Error> {
     let value = db.get_cf(&family(db, families::RAFT)?, families::APPLIED)?;
-    value.map(|value| LogMark::decode(&value.into())).transpose()
+    value
+        .map(|value| LogMark::decode(&value.into()))
+        .transpose()
 }
 
 pub(super) fn membership(db: &DB) -> Result<Option<Bytes>, Error> {
-    Ok(db.get_cf(&family(db, families::RAFT)?, families::MEMBERSHIP)?.map(Bytes::from))
+    Ok(db
+        .get_cf(&family(db, families::RAFT)?, families::MEMBERSHIP)?
+        .map(Bytes::from))
 }
 
 /// The smallest key that sorts behind every key starting with `prefix`; none if there is none.

@@ -55,9 +55,13 @@ impl<'a> Replacement<'a> {
     /// Adds one record; `number` is the table's number in digests.
     pub(crate) fn put(&mut self, number: u8, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let table = families::table(number).ok_or_else(|| {
-            Error::corrupt("raft snapshot", format!("table {number} is unknown to this release"))
+            Error::corrupt(
+                "raft snapshot",
+                format!("table {number} is unknown to this release"),
+            )
         })?;
-        self.batch.put_cf(&generation::table_family(&self.db, table)?, key, value);
+        self.batch
+            .put_cf(&generation::table_family(&self.db, table)?, key, value);
         if self.batch.size_in_bytes() >= BATCH_BYTES {
             self.write()?;
         }
@@ -69,29 +73,49 @@ impl<'a> Replacement<'a> {
         mut self,
         applied: Option<&LogMark>,
         membership: Option<&[u8]>,
-    ) -> Result<SealedReplacement<'a>, Error>
-    {
+    ) -> Result<SealedReplacement<'a>, Error> {
         if let Some(applied) = applied {
-            let commit = Commit { writes: &[], applied, membership };
+            let commit = Commit {
+                writes: &[],
+                applied,
+                membership,
+            };
             generation::put(&self.db, &mut self.batch, commit)?;
         }
         self.write()?;
         let mut options = FlushOptions::default();
         options.set_wait(true);
-        for name in Table::ALL.into_iter().map(Table::name).chain([families::RAFT]) {
-            self.db.flush_cf_opt(&generation::family(&self.db, name)?, &options)?;
+        for name in Table::ALL
+            .into_iter()
+            .map(Table::name)
+            .chain([families::RAFT])
+        {
+            self.db
+                .flush_cf_opt(&generation::family(&self.db, name)?, &options)?;
         }
-        let Self { state, path, db, _installing: installing, .. } = self;
+        let Self {
+            state,
+            path,
+            db,
+            _installing: installing,
+            ..
+        } = self;
         drop(db);
         durable::sync_tree(&path)?;
-        Ok(SealedReplacement { state, path, _installing: installing })
+        Ok(SealedReplacement {
+            state,
+            path,
+            _installing: installing,
+        })
     }
 
     fn write(&mut self) -> Result<(), Error> {
         let mut options = WriteOptions::default();
         // Nothing is lost when a crash interrupts this: the directory is started over.
         options.disable_wal(true);
-        Ok(self.db.write_opt(std::mem::take(&mut self.batch), &options)?)
+        Ok(self
+            .db
+            .write_opt(std::mem::take(&mut self.batch), &options)?)
     }
 }
 
@@ -107,7 +131,10 @@ impl SealedReplacement<'_> {
     pub(crate) fn take_over(self) -> Result<(), Error> {
         let shared = &self.state.shared;
         let number = shared.current.read().number() + 1;
-        durable::rename(&self.path, &shared.directory.join(generation::file_name(number)))?;
+        durable::rename(
+            &self.path,
+            &shared.directory.join(generation::file_name(number)),
+        )?;
         crate::crash_point::reach("renamed");
         let new = Arc::new(Generation::open(&shared.directory, number)?);
         let old = std::mem::replace(&mut *shared.current.write(), new);

@@ -12,17 +12,30 @@ fn open(directory: &Path) -> StateDb {
 }
 
 fn mark(index: u64) -> LogMark {
-    LogMark { index, id: Bytes::from(format!("id {index}")) }
+    LogMark {
+        index,
+        id: Bytes::from(format!("id {index}")),
+    }
 }
 
 fn put(key: &str, value: &str) -> Write {
     let (key, value) = (Bytes::from(key.to_owned()), Bytes::from(value.to_owned()));
-    Write { table: Table::Resource, key, value: Some(value) }
+    Write {
+        table: Table::Resource,
+        key,
+        value: Some(value),
+    }
 }
 
 fn commit(state: &StateDb, index: u64, writes: &[Write]) {
     let membership = Some(b"members".as_slice());
-    state.commit(Commit { writes, applied: &mark(index), membership }).unwrap();
+    state
+        .commit(Commit {
+            writes,
+            applied: &mark(index),
+            membership,
+        })
+        .unwrap();
 }
 
 fn value(reader: &dyn StateReader, key: &str) -> Option<Bytes> {
@@ -40,7 +53,10 @@ fn data_position_and_membership_are_there_after_a_restart() {
     let state = open(directory.path());
     assert_eq!(value(&state, "a"), Some(Bytes::from_static(b"1")));
     assert_eq!(state.applied().unwrap(), Some(mark(7)));
-    assert_eq!(state.membership().unwrap(), Some(Bytes::from_static(b"members")));
+    assert_eq!(
+        state.membership().unwrap(),
+        Some(Bytes::from_static(b"members"))
+    );
     assert_eq!(state.sync().unwrap(), Some(mark(7)));
 }
 
@@ -50,7 +66,10 @@ fn a_view_keeps_its_moment() {
     let state = open(directory.path());
     commit(&state, 1, &[put("a", "old"), put("b", "old")]);
     let view = state.snapshot();
-    let deletion = Write { value: None, ..put("b", "") };
+    let deletion = Write {
+        value: None,
+        ..put("b", "")
+    };
     commit(&state, 2, &[put("a", "new"), deletion]);
 
     assert_eq!(value(&view, "a"), Some(Bytes::from_static(b"old")));
@@ -70,7 +89,9 @@ fn scans_are_ordered_and_bounded_by_prefix_cursor_and_limit() {
     let check = |prefix: &str, after: Option<&str>, limit, expected: &[&str]| {
         for reader in [&state as &dyn StateReader, &view] {
             let after = after.map(str::as_bytes);
-            let found = reader.scan(Table::Resource, prefix.as_bytes(), after, limit).unwrap();
+            let found = reader
+                .scan(Table::Resource, prefix.as_bytes(), after, limit)
+                .unwrap();
             let found: Vec<_> = found.iter().map(|(key, _)| key.as_ref()).collect();
             let expected: Vec<_> = expected.iter().map(|key| key.as_bytes()).collect();
             assert_eq!(found, expected);

@@ -41,21 +41,32 @@ impl fmt::Debug for StateView {
 
 impl StateView {
     pub(super) fn of(generation: Arc<Generation>) -> Self {
-        Self { pinned: Pinned::new(generation, |generation| generation.db().snapshot()) }
+        Self {
+            pinned: Pinned::new(generation, |generation| generation.db().snapshot()),
+        }
     }
 
     /// The last position applied in this view; none in an empty database.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn applied(&self) -> Result<Option<LogMark>, Error> {
         let value = self.raft_value(families::APPLIED)?;
         value.as_ref().map(LogMark::decode).transpose()
     }
 
     /// The membership as of [`StateView::applied`].
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn membership(&self) -> Result<Option<Bytes>, Error> {
         self.raft_value(families::MEMBERSHIP)
     }
 
     /// BLAKE3 over every table in key order; equal on all nodes at the same applied position.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be read.
     pub fn digest(&self) -> Result<Hash, ReadError> {
         tidegate_state::digest(self)
     }
@@ -83,7 +94,10 @@ impl StateView {
 
     fn raft_value(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let family = generation::family(self.db(), families::RAFT)?;
-        Ok(self.db().get_cf_opt(&family, key, &self.options())?.map(Bytes::from))
+        Ok(self
+            .db()
+            .get_cf_opt(&family, key, &self.options())?
+            .map(Bytes::from))
     }
 
     fn db(&self) -> &DB {
@@ -101,7 +115,10 @@ impl StateReader for StateView {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
         let read = || -> Result<Option<Bytes>, Error> {
             let family = generation::table_family(self.db(), table)?;
-            Ok(self.db().get_cf_opt(&family, key, &self.options())?.map(Bytes::from))
+            Ok(self
+                .db()
+                .get_cf_opt(&family, key, &self.options())?
+                .map(Bytes::from))
         };
         read().map_err(|error| ReadError::storage(table, error))
     }
@@ -113,7 +130,13 @@ impl StateReader for StateView {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, ReadError> {
-        let scan = read::Scan { table, prefix, after, limit };
-        read::scan(self.db(), self.options(), &scan).map_err(|error| ReadError::storage(table, error))
+        let scan = read::Scan {
+            table,
+            prefix,
+            after,
+            limit,
+        };
+        read::scan(self.db(), self.options(), &scan)
+            .map_err(|error| ReadError::storage(table, error))
     }
 }
