@@ -5,7 +5,7 @@ use std::{io, str::FromStr};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Environment variable that overrides the default filter, in `tracing` directive syntax.
-pub const FILTER_VARIABLE: &str = "TIDEGATE_LOG";
+const FILTER_VARIABLE: &str = "TIDEGATE_LOG";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +51,7 @@ impl FromStr for LogFormat {
 
 /// Installs the global subscriber; lines go to standard error.
 ///
-/// `default_filter` applies unless [`FILTER_VARIABLE`] is set.
+/// `default_filter` applies unless the variable `TIDEGATE_LOG` is set.
 ///
 /// # Errors
 /// Fails if the filter does not parse or a subscriber exists already.
