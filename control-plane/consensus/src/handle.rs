@@ -312,3 +312,10 @@ fn config(options: &Options) -> Result<Config, Error> {
     };
     config.validate().map_err(|error| Error::Settings(error.to_string()))
 }
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod process_tests;
+#[cfg(test)]
+#[path = "cluster_tests.rs"]
+mod tests;

@@ -26,6 +26,8 @@ mod read_index;
 mod service;
 mod state_machine;
 mod status;
+#[cfg(test)]
+mod storage_suite_tests;
 mod supervise;
 mod types;
 

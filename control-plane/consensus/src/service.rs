@@ -191,6 +191,7 @@ impl RaftService for RaftEndpoint {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
 fn refused(error: tidegate_storage::Error) -> Status {
     tracing::warn!(%error, "raft snapshot refused");
     Status::data_loss(error.to_string())

@@ -160,6 +160,8 @@ impl LogStore {
 
     /// Appends `entries`, the first of which has index `first`; `done` runs when they are durable.
     ///
+    /// An empty log that was never purged takes any index for its first entry.
+    ///
     /// # Errors
     /// [`Error::Gap`] when `first` does not follow the log, [`Error::WriterStopped`] at shutdown.
     pub fn append(
@@ -266,11 +268,12 @@ fn recover(db: &DB, cache_bytes_max: usize) -> Result<Tail, Error> {
         None => None,
     };
     let entries = family(db, ENTRIES)?;
-    let last = match db.iterator_cf(&entries, IteratorMode::End).next() {
-        Some(item) => Some(decode_index(&item?.0)?),
-        None => None,
+    let at = |mode| db.iterator_cf(&entries, mode).next().transpose();
+    let on_disk = match (at(IteratorMode::Start)?, at(IteratorMode::End)?) {
+        (Some((first, _)), Some((last, _))) => Some(decode_index(&first)?..=decode_index(&last)?),
+        _empty => None,
     };
-    Ok(Tail::recovered(purged, last, cache_bytes_max))
+    Ok(Tail::recovered(purged, on_disk, cache_bytes_max))
 }
 
 fn family<'a>(

@@ -1,7 +1,10 @@
 //! The newest entries of the log in memory: those not yet written, and a bounded number of
 //! written ones so that replication and apply rarely touch the disk. Pure; knows no database.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{
+    collections::VecDeque,
+    ops::{Range, RangeInclusive},
+};
 
 use bytes::Bytes;
 
@@ -11,11 +14,13 @@ use crate::{Error, LogMark};
 ///
 /// ```text
 ///   purged │ only on disk          │ in memory and on disk   │ only in memory │
-///          start()              first                    unwritten          next()
+///          start                first                    unwritten          next()
 /// ```
 #[derive(Debug)]
 pub(super) struct Tail {
     purged: Option<LogMark>,
+    /// Index of the oldest entry.
+    start: u64,
     /// Index of the first entry in `entries`; everything before it is on disk.
     first: u64,
     entries: VecDeque<Bytes>,
@@ -41,13 +46,20 @@ pub(super) struct Located {
 impl Tail {
     pub(super) fn recovered(
         purged: Option<LogMark>,
-        last: Option<u64>,
+        on_disk: Option<RangeInclusive<u64>>,
         cache_bytes_max: usize,
     ) -> Self {
-        let start = purged.as_ref().map_or(0, |purged| purged.index + 1);
-        let next = last.map_or(start, |last| start.max(last + 1));
+        let behind_purged = purged.as_ref().map_or(0, |purged| purged.index + 1);
+        let (start, next) = match on_disk {
+            Some(entries) => (
+                behind_purged.max(*entries.start()),
+                behind_purged.max(entries.end() + 1),
+            ),
+            None => (behind_purged, behind_purged),
+        };
         Self {
             purged,
+            start,
             first: next,
             entries: VecDeque::new(),
             bytes: 0,
@@ -61,18 +73,18 @@ impl Tail {
         self.purged.as_ref()
     }
 
-    /// Index of the oldest entry the log can have.
-    pub(super) fn start(&self) -> u64 {
-        self.purged.as_ref().map_or(0, |purged| purged.index + 1)
-    }
-
     /// Index the next appended entry gets.
     pub(super) fn next(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
     /// Adds entries and returns the generation to report them written with.
+    ///
+    /// A log that is empty and was never purged starts wherever its first entry says.
     pub(super) fn append(&mut self, first: u64, entries: &[Bytes]) -> Result<u64, Error> {
+        if self.start == self.next() && self.purged.is_none() && !entries.is_empty() {
+            (self.start, self.first, self.unwritten) = (first, first, first);
+        }
         if !entries.is_empty() && first != self.next() {
             return Err(Error::Gap {
                 expected: self.next(),
@@ -86,7 +98,7 @@ impl Tail {
 
     /// Forgets every entry from `from` on and returns the new generation.
     pub(super) fn truncate(&mut self, from: u64) -> u64 {
-        let from = from.max(self.start());
+        let from = from.max(self.start);
         while self.next() > from && !self.entries.is_empty() {
             if let Some(entry) = self.entries.pop_back() {
                 self.bytes -= entry.len();
@@ -101,12 +113,13 @@ impl Tail {
     /// Forgets entries up to `purged`; false when they were purged before.
     pub(super) fn purge(&mut self, purged: &LogMark) -> bool {
         let start = purged.index + 1;
-        if start <= self.start() {
+        if start <= self.start {
             return false;
         }
         while self.first < start && self.pop_first() {}
         self.first = self.first.max(start);
         self.unwritten = self.unwritten.max(start);
+        self.start = start;
         self.purged = Some(purged.clone());
         true
     }
@@ -121,7 +134,7 @@ impl Tail {
     }
 
     pub(super) fn locate(&self, range: Range<u64>) -> Located {
-        let start = range.start.max(self.start());
+        let start = range.start.max(self.start);
         let end = range.end.min(self.next());
         let cached_first = start.max(self.first);
         let cached = (cached_first..end)

@@ -143,6 +143,16 @@ fn a_gap_is_refused() {
 }
 
 #[test]
+fn an_empty_log_may_start_anywhere() {
+    let directory = TempDir::new().unwrap();
+    let mut log = open(directory.path());
+    append(&mut log, 5..8);
+    check(&log.reader(), 0..100, 5..8);
+    drop(log);
+    check(&open(directory.path()).reader(), 0..100, 5..8);
+}
+
+#[test]
 fn truncated_entries_never_come_back() {
     let directory = TempDir::new().unwrap();
     let mut log = open(directory.path());
