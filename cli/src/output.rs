@@ -95,7 +95,7 @@ fn table(columns: &[Column], rows: &[Value], all: bool) -> String {
         .collect();
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(shown.iter().map(|column| column.heading));
     for row in rows {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use nouns::{
-    ApplicationCommand, ClusterCommand, EdgesCommand, KeyCommand, PlanCommand, SubscriptionCommand,
-    TokenCommand,
+    ApplicationCommand, ClusterCommand, EdgesCommand, KeyCommand, PlanCommand, Role,
+    SubscriptionCommand, TokenCommand,
 };
 
 /// Operate a Tidegate cluster, or run a whole one on this machine.

@@ -79,7 +79,7 @@ fn is_fresh(layout: &Layout, name: &str) -> bool {
         .and_then(|metadata| metadata.modified())
         .ok()
         .and_then(|modified| modified.elapsed().ok());
-    let renew_after = CERTIFICATE_LIFE * 2 / 3;
+    let renew_after: Duration = CERTIFICATE_LIFE * 2 / 3;
     layout.certificate(name).exists() && age.is_some_and(|age| age < renew_after.unsigned_abs())
 }
 

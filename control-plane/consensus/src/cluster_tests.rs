@@ -115,7 +115,7 @@ impl Node {
         }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.consensus.shutdown().await;
         let _ = self.stop.send(());
         self.served.abort();
@@ -215,6 +215,14 @@ impl Cluster {
         self.nodes[position] = Some(node);
     }
 
+    /// Stops every node. A runtime that is dropped around a running node looks to its supervisor like the death of
+    /// consensus, which ends the process.
+    async fn finish(mut self) {
+        for node in self.nodes.iter_mut().filter_map(Option::take) {
+            node.stop().await;
+        }
+    }
+
     /// The leader all running nodes agree on.
     async fn leader(&self) -> u64 {
         until("a leader", || {
@@ -308,6 +316,7 @@ async fn every_node_takes_writes_and_reads_what_was_acknowledged_elsewhere() {
         }
     }
     cluster.check_equal().await;
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,6 +337,7 @@ async fn concurrent_writes_and_reads_leave_equal_nodes() {
     }
     assert_eq!(revisions.len(), 60, "two writes had one revision");
     cluster.check_equal().await;
+    Arc::into_inner(cluster).unwrap().finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -362,6 +372,7 @@ async fn a_retried_transaction_happens_once() {
             }
         );
     }
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -387,6 +398,7 @@ async fn events_come_in_log_order_on_every_node() {
         }
         assert_eq!(seen, revisions);
     }
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -411,6 +423,7 @@ async fn writes_resume_when_the_leader_stops_and_it_catches_up_later() {
         .unwrap();
     assert!(cluster.node(old).has("before") && cluster.node(old).has("after"));
     cluster.check_equal().await;
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -425,6 +438,7 @@ async fn without_a_quorum_nothing_is_acknowledged() {
     assert!(node.consensus.propose(put("lost"), patience).await.is_err());
     assert!(node.consensus.read_index(patience).await.is_err());
     assert!(!node.has("lost"));
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -449,6 +463,7 @@ async fn a_node_that_was_away_catches_up_from_a_snapshot() {
     assert!(node.consensus.shared.snapshots.current().unwrap().is_some());
     write(node, "afterwards").await;
     cluster.check_equal().await;
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -495,6 +510,7 @@ async fn a_wiped_node_returns_under_a_new_id_from_a_snapshot() {
     assert!(new.has("before") && new.has("after"));
     assert_eq!(new.consensus.status().voters, voters);
     cluster.check_equal().await;
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -519,6 +535,7 @@ async fn leadership_moves_on_request_from_any_node() {
             .is_err()
     );
     write(cluster.node(1), "still-writable").await;
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -544,6 +561,7 @@ async fn a_message_of_another_cluster_is_refused() {
     }
     let unstamped = client.append(Envelope::default()).await;
     assert_eq!(unstamped.unwrap_err().code(), Code::InvalidArgument);
+    cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -561,4 +579,5 @@ async fn a_peer_without_a_certificate_of_the_cluster_is_refused() {
         .connect_lazy();
     let mut client = tidegate_proto::raft::v1::raft_service_client::RaftServiceClient::new(channel);
     assert!(client.append(Envelope::default()).await.is_err());
+    cluster.finish().await;
 }

@@ -134,7 +134,7 @@ impl RaftLogStorage<TypeConfig> for Log {
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
-        let committed = self.reader.0.committed()?;
+        let committed = self.reader.0.committed();
         committed
             .map(|bytes| decode(&bytes).map_err(|error| corrupt("committed log id", &error)))
             .transpose()

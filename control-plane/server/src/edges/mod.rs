@@ -5,7 +5,7 @@ mod peers;
 mod registry;
 
 pub(crate) use self::{
-    peers::{PeerEndpoint, Peers, peer_service},
+    peers::{Peers, peer_service},
     registry::Connected,
 };
 

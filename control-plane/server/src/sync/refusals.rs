@@ -174,11 +174,7 @@ fn unrecorded_deployment(
     )?;
     let has_content =
         |record: &DeploymentRecord| record.object_hash.as_ref() == refusal.object.object_hash;
-    let deployments: Vec<DeploymentRecord> = page
-        .items
-        .into_iter()
-        .map(|deployment| deployment.value)
-        .collect();
+    let deployments: Vec<DeploymentRecord> = page.items;
     let deployment = deployments
         .iter()
         .find(|record| has_content(record))

@@ -90,6 +90,7 @@ struct Shared {
     db: DB,
     tail: RwLock<Tail>,
     vote: RwLock<Option<Bytes>>,
+    committed: RwLock<Option<Bytes>>,
     syncs: AtomicU64,
     entries: AtomicU64,
 }
@@ -134,10 +135,12 @@ impl LogStore {
         let db = DB::open_cf_descriptors(&database_options(), directory, families)?;
         let tail = recover(&db, limits.cache_bytes_max)?;
         let vote = meta(&db, VOTE)?;
+        let committed = meta(&db, COMMITTED)?;
         let shared = Arc::new(Shared {
             db,
             tail: RwLock::new(tail),
             vote: RwLock::new(vote),
+            committed: RwLock::new(committed),
             syncs: AtomicU64::new(0),
             entries: AtomicU64::new(0),
         });
@@ -187,11 +190,13 @@ impl LogStore {
         self.send(Command::Vote { vote, done })
     }
 
-    /// Remembers the newest committed log id, a hint for the next start that needs no fsync.
+    /// Remembers the newest committed log id, a hint for the next start that needs no fsync;
+    /// readers see it at once.
     ///
     /// # Errors
     /// [`Error::WriterStopped`] at shutdown.
     pub fn save_committed(&mut self, committed: Bytes) -> Result<(), Error> {
+        *self.shared.committed.write() = Some(committed.clone());
         self.send(Command::Committed { committed })
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, ops::Range, sync::Arc};
 use bytes::Bytes;
 use rocksdb::ReadOptions;
 
-use super::{COMMITTED, ENTRIES, LogStats, Shared, decode_index, family, meta};
+use super::{ENTRIES, LogStats, Shared, decode_index, family};
 use crate::{Error, LogMark};
 
 /// A handle that reads the log; clones read independently.
@@ -104,11 +104,9 @@ impl LogReader {
     }
 
     /// The committed log id that was saved last; it may lag behind the truth.
-    ///
-    /// # Errors
-    /// Fails when the database cannot be read.
-    pub fn committed(&self) -> Result<Option<Bytes>, Error> {
-        meta(&self.shared.db, COMMITTED)
+    #[must_use]
+    pub fn committed(&self) -> Option<Bytes> {
+        self.shared.committed.read().clone()
     }
 
     /// Counters since the log was opened.

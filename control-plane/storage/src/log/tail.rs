@@ -112,10 +112,14 @@ impl Tail {
 
     /// Forgets entries up to `purged`; false when they were purged before.
     pub(super) fn purge(&mut self, purged: &LogMark) -> bool {
-        let start = purged.index + 1;
-        if start <= self.start {
+        if self
+            .purged
+            .as_ref()
+            .is_some_and(|known| purged.index <= known.index)
+        {
             return false;
         }
+        let start = self.start.max(purged.index + 1);
         while self.first < start && self.pop_first() {}
         self.first = self.first.max(start);
         self.unwritten = self.unwritten.max(start);
