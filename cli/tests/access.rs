@@ -21,21 +21,38 @@ fn as_token(system: &System, token: &str, arguments: &[&str]) -> anyhow::Result<
 #[test]
 fn viewers_read_and_strangers_do_not() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample"])?;
-    let made = system.json(&["token", "create", "reader", "--role", "viewer", "--ttl", "1h"])?;
+    let made = system.json(&[
+        "token", "create", "reader", "--role", "viewer", "--ttl", "1h",
+    ])?;
     let secret = made["secret"].as_str().unwrap_or_default();
-    assert!(as_token(&system, secret, &["get", "apis"])?.status.success());
+    assert!(
+        as_token(&system, secret, &["get", "apis"])?
+            .status
+            .success()
+    );
     let refused = as_token(&system, secret, &["app", "create", "x"])?;
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     let identity = as_token(&system, secret, &["whoami", "-o", "json"])?;
-    assert!(String::from_utf8_lossy(&identity.stdout).contains("viewer"), "{identity:?}");
+    assert!(
+        String::from_utf8_lossy(&identity.stdout).contains("viewer"),
+        "{identity:?}"
+    );
 
     let edge = system.json(&["token", "create", "edge-token", "--role", "edge"])?;
     let edge = edge["secret"].as_str().unwrap_or_default();
     assert!(!as_token(&system, edge, &["get", "apis"])?.status.success());
-    assert!(!as_token(&system, "tdg_nobody.nothing", &["get", "apis"])?.status.success());
+    assert!(
+        !as_token(&system, "tdg_nobody.nothing", &["get", "apis"])?
+            .status
+            .success()
+    );
 
     system.ok(&["token", "revoke", made["id"].as_str().unwrap_or_default()])?;
-    assert!(!as_token(&system, secret, &["get", "apis"])?.status.success());
+    assert!(
+        !as_token(&system, secret, &["get", "apis"])?
+            .status
+            .success()
+    );
     Ok(())
 }
 
@@ -55,9 +72,13 @@ fn login_remembers_and_whoami_knows() -> anyhow::Result<()> {
     let endpoints = system.endpoints_file().display().to_string();
     assert!(run(&["--endpoints", &endpoints, "login"])?.status.success());
     let identity = run(&["whoami", "-o", "json"])?;
-    assert!(String::from_utf8_lossy(&identity.stdout).contains("admin"), "{identity:?}");
+    assert!(
+        String::from_utf8_lossy(&identity.stdout).contains("admin"),
+        "{identity:?}"
+    );
     let remembered = home.path().join("tidegate/login.json");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(remembered)?.permissions());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(remembered)?.permissions());
     assert_eq!(mode & 0o777, 0o600);
     Ok(())
 }

@@ -130,13 +130,20 @@ fn all_spellings_are_served_and_come_back_equal_in_meaning() -> anyhow::Result<(
             let exported = system.ok(&["export", name, "--format", format])?;
             let file = system.write("exported.yaml", &exported)?;
             let diff = system.json(&["diff", "-f", &file])?;
-            assert_eq!(diff[0]["outcome"], "unchanged", "{name} as {format}: {diff}\n{exported}");
+            assert_eq!(
+                diff[0]["outcome"], "unchanged",
+                "{name} as {format}: {diff}\n{exported}"
+            );
         }
     }
     let exported: Value =
         serde_json::from_str(&system.ok(&["export", "Envelope", "--format", "gravitee"])?)?;
     for kept in ["members", "metadata", "pages"] {
-        assert_eq!(exported[kept].as_array().map(Vec::len), Some(1), "{kept} of {exported}");
+        assert_eq!(
+            exported[kept].as_array().map(Vec::len),
+            Some(1),
+            "{kept} of {exported}"
+        );
     }
     assert_eq!(exported["api"]["type"], "PROXY");
     assert_eq!(exported["plans"][0]["security"]["type"], "KEY_LESS");
@@ -200,7 +207,10 @@ spec:
         assert!(said.contains(place), "{place} is not in: {said}");
     }
     assert!(said.contains("publishedd"), "the value is shown: {said}");
-    assert!(said.contains("staging"), "what was expected is shown: {said}");
+    assert!(
+        said.contains("staging"),
+        "what was expected is shown: {said}"
+    );
     system.refused(&["get", "api", "Broken"])?;
     Ok(())
 }
@@ -250,10 +260,16 @@ fn hostile_documents_are_refused_with_a_reason() -> anyhow::Result<()> {
         ("no object", b"[1, 2".to_vec()),
         ("nesting", deep.into_bytes()),
         ("aliases", laughs.into_bytes()),
-        ("a duplicate key", b"{\"name\": \"a\", \"name\": \"b\", \"type\": \"proxy\"}".to_vec()),
+        (
+            "a duplicate key",
+            b"{\"name\": \"a\", \"name\": \"b\", \"type\": \"proxy\"}".to_vec(),
+        ),
         ("an encoding", b"{\"name\": \"\xff\xfe\"}".to_vec()),
         ("size", vec![b' '; 4 * 1024 * 1024 + 1]),
-        ("a wrong type", b"{\"name\": 7, \"type\": \"proxy\", \"gravitee\": \"4.0.0\"}".to_vec()),
+        (
+            "a wrong type",
+            b"{\"name\": 7, \"type\": \"proxy\", \"gravitee\": \"4.0.0\"}".to_vec(),
+        ),
     ] {
         let file = system.data_dir().join("hostile.json");
         std::fs::write(&file, &content)?;
@@ -279,7 +295,12 @@ fn unknown_things_are_kept_reported_and_never_deployed_blindly() -> anyhow::Resu
             anything: 1
 ";
     let with = |enabled: &str| {
-        keyless_with("Odd", "/odd", upstream.address(), &flow.replace("ENABLED", enabled))
+        keyless_with(
+            "Odd",
+            "/odd",
+            upstream.address(),
+            &flow.replace("ENABLED", enabled),
+        )
     };
     let file = system.write("odd.yaml", &with("true"))?;
     let applied = system.json(&["apply", "-f", &file])?;
@@ -287,7 +308,10 @@ fn unknown_things_are_kept_reported_and_never_deployed_blindly() -> anyhow::Resu
     assert!(notices.contains("madeUpField"), "{notices}");
     assert!(notices.contains("from-the-future"), "{notices}");
     let exported = system.ok(&["export", "Odd"])?;
-    assert!(exported.contains("madeUpField") && exported.contains("from-the-future"), "{exported}");
+    assert!(
+        exported.contains("madeUpField") && exported.contains("from-the-future"),
+        "{exported}"
+    );
 
     let said = system.refused(&["deploy", "Odd"])?;
     assert!(said.contains("from-the-future"), "{said}");
@@ -304,7 +328,10 @@ fn unknown_things_are_kept_reported_and_never_deployed_blindly() -> anyhow::Resu
 fn the_second_of_two_editors_gets_a_conflict() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample"])?;
     let upstream = Upstream::start("edited")?;
-    let file = system.write("api.yaml", &keyless("Edited", "/edited", upstream.address()))?;
+    let file = system.write(
+        "api.yaml",
+        &keyless("Edited", "/edited", upstream.address()),
+    )?;
     system.ok(&["apply", "-f", &file])?;
     // Both export the same version; the export carries its etag.
     let exported = system.ok(&["export", "Edited"])?;
@@ -312,9 +339,15 @@ fn the_second_of_two_editors_gets_a_conflict() -> anyhow::Result<()> {
     let second = system.write("second.yaml", &exported.replace("/edited", "/second"))?;
     system.ok(&["apply", "-f", &first])?;
     let said = system.refused(&["apply", "-f", &second])?;
-    assert!(said.contains("stored etag") && said.contains("your etag"), "{said}");
+    assert!(
+        said.contains("stored etag") && said.contains("your etag"),
+        "{said}"
+    );
     let now = system.ok(&["export", "Edited"])?;
-    assert!(now.contains("/first") && !now.contains("/second"), "an update was lost: {now}");
+    assert!(
+        now.contains("/first") && !now.contains("/second"),
+        "an update was lost: {now}"
+    );
     Ok(())
 }
 
@@ -341,9 +374,18 @@ fn lint_needs_no_cluster() -> anyhow::Result<()> {
     let file = folder.path().join("api.yaml");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
     std::fs::write(&file, keyless("Linted", "/linted", address))?;
-    let lint = || std::process::Command::new(TIDEGATE).arg("lint").arg("-f").arg(&file).output();
+    let lint = || {
+        std::process::Command::new(TIDEGATE)
+            .arg("lint")
+            .arg("-f")
+            .arg(&file)
+            .output()
+    };
     assert!(lint()?.status.success());
-    std::fs::write(&file, keyless("Linted", "/linted", address).replace("key-less", "key-full"))?;
+    std::fs::write(
+        &file,
+        keyless("Linted", "/linted", address).replace("key-less", "key-full"),
+    )?;
     let output = lint()?;
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stdout);

@@ -37,7 +37,12 @@ impl Traffic {
                 }
             }
         });
-        Self { stop, sent, failed, thread: Some(thread) }
+        Self {
+            stop,
+            sent,
+            failed,
+            thread: Some(thread),
+        }
     }
 
     /// Requests sent and failed.
@@ -46,8 +51,19 @@ impl Traffic {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        (self.sent.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+        (
+            self.sent.load(Ordering::Relaxed),
+            self.failed.load(Ordering::Relaxed),
+        )
     }
+}
+
+/// Waits until the control plane serves the edge again.
+fn await_edge(system: &System) -> anyhow::Result<()> {
+    eventually("the edge to be connected", SOON, || {
+        let ran = system.run(&["edges", "-o", "json"])?;
+        Ok(ran.code == 0 && ran.json()?[0]["connected"] == true)
+    })
 }
 
 fn leader(system: &System) -> anyhow::Result<u64> {
@@ -60,7 +76,10 @@ fn leader(system: &System) -> anyhow::Result<u64> {
 fn killing_the_leader_loses_no_acknowledged_write_and_no_request() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--nodes", "3", "--no-sample"])?;
     let upstream = Upstream::start("steady")?;
-    system.deploy("steady.yaml", &keyless("Steady", "/steady", upstream.address()))?;
+    system.deploy(
+        "steady.yaml",
+        &keyless("Steady", "/steady", upstream.address()),
+    )?;
     let traffic = Traffic::start(system.edge(0)?, "/steady");
 
     let mut acknowledged = Vec::new();
@@ -74,13 +93,22 @@ fn killing_the_leader_loses_no_acknowledged_write_and_no_request() -> anyhow::Re
             acknowledged.push(name);
         }
     }
-    assert!(acknowledged.len() >= 8, "writes did not resume: {acknowledged:?}");
+    assert!(
+        acknowledged.len() >= 8,
+        "writes did not resume: {acknowledged:?}"
+    );
     let listed = system.json(&["app", "list"])?.to_string();
     for name in &acknowledged {
-        assert!(listed.contains(&format!("\"{name}\"")), "{name} was lost: {listed}");
+        assert!(
+            listed.contains(&format!("\"{name}\"")),
+            "{name} was lost: {listed}"
+        );
     }
     // A deployment works without the dead node, and the edge moves to a live one.
-    system.deploy("later.yaml", &keyless("Later", "/later", upstream.address()))?;
+    system.deploy(
+        "later.yaml",
+        &keyless("Later", "/later", upstream.address()),
+    )?;
     assert_eq!(http::get(system.edge(0)?, "/later")?.status, 200);
 
     if let Some(killed) = killed {
@@ -131,14 +159,22 @@ fn a_deployment_cut_off_by_a_kill_happened_or_did_not() -> anyhow::Result<()> {
     });
 
     let leader = format!("control-{}", leader(&system)?);
-    let mut deploying = system.command(&["apply", "-f", &file, "--deploy"]).spawn()?;
+    let mut deploying = system
+        .command(&["apply", "-f", &file, "--deploy"])
+        .spawn()?;
     let killed = system.kill(&leader)?;
     let acknowledged = deploying.wait()?.success();
     let numbers = |system: &System| -> anyhow::Result<usize> {
-        Ok(system.json(&["history", "Cut"])?.as_array().map_or(0, Vec::len))
+        Ok(system
+            .json(&["history", "Cut"])?
+            .as_array()
+            .map_or(0, Vec::len))
     };
     let before = numbers(&system)?;
-    assert!(before == 2 || (before == 1 && !acknowledged), "{before}, acknowledged {acknowledged}");
+    assert!(
+        before == 2 || (before == 1 && !acknowledged),
+        "{before}, acknowledged {acknowledged}"
+    );
     // A retry is safe either way.
     system.ok(&["apply", "-f", &file, "--deploy", "--wait"])?;
     eventually("the new version", SOON, || {
@@ -146,7 +182,9 @@ fn a_deployment_cut_off_by_a_kill_happened_or_did_not() -> anyhow::Result<()> {
     })?;
     system.revive(&killed)?;
     stop.store(true, Ordering::Relaxed);
-    let mixed = mixes.join().map_err(|_panic| anyhow::anyhow!("the reader panicked"))??;
+    let mixed = mixes
+        .join()
+        .map_err(|_panic| anyhow::anyhow!("the reader panicked"))??;
     assert_eq!(mixed, 0, "a request saw two versions");
     Ok(())
 }
@@ -160,12 +198,19 @@ fn killing_every_node_loses_nothing() -> anyhow::Result<()> {
     let killed: Vec<_> = (1..=3)
         .map(|node| system.kill(&format!("control-{node}")))
         .collect::<anyhow::Result<_>>()?;
-    assert_eq!(http::get(system.edge(0)?, "/all")?.status, 200, "traffic needs no control plane");
+    assert_eq!(
+        http::get(system.edge(0)?, "/all")?.status,
+        200,
+        "traffic needs no control plane"
+    );
     for node in &killed {
         system.revive(node)?;
     }
-    eventually("the cluster to be back", SOON, || Ok(system.run(&["get", "apis"])?.code == 0))?;
+    eventually("the cluster to be back", SOON, || {
+        Ok(system.run(&["get", "apis"])?.code == 0)
+    })?;
     assert_eq!(system.json(&["get", "apis"])?, before);
+    await_edge(&system)?;
     system.deploy("more.yaml", &keyless("More", "/more", upstream.address()))?;
     assert_eq!(http::get(system.edge(0)?, "/more")?.status, 200);
     Ok(())
@@ -175,7 +220,10 @@ fn killing_every_node_loses_nothing() -> anyhow::Result<()> {
 fn an_edge_restarts_from_its_cache_without_a_control_plane() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample"])?;
     let upstream = Upstream::start("cached")?;
-    system.deploy("cached.yaml", &keyless("Cached", "/cached", upstream.address()))?;
+    system.deploy(
+        "cached.yaml",
+        &keyless("Cached", "/cached", upstream.address()),
+    )?;
     let node = system.kill("control-1")?;
     let edge = system.kill("edge-1")?;
     system.revive(&edge)?;
@@ -186,8 +234,11 @@ fn an_edge_restarts_from_its_cache_without_a_control_plane() -> anyhow::Result<(
     assert_eq!(http::get(technical, "/health/ready")?.status, 200);
 
     system.revive(&node)?;
-    eventually("the control plane", SOON, || Ok(system.run(&["get", "apis"])?.code == 0))?;
-    system.deploy("fresh.yaml", &keyless("Fresh", "/fresh", upstream.address()))?;
+    await_edge(&system)?;
+    system.deploy(
+        "fresh.yaml",
+        &keyless("Fresh", "/fresh", upstream.address()),
+    )?;
     assert_eq!(http::get(system.edge(0)?, "/fresh")?.status, 200);
     Ok(())
 }
@@ -196,7 +247,10 @@ fn an_edge_restarts_from_its_cache_without_a_control_plane() -> anyhow::Result<(
 fn an_edge_killed_again_and_again_always_comes_back() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample"])?;
     let upstream = Upstream::start("again")?;
-    system.deploy("again.yaml", &keyless("Again", "/again", upstream.address()))?;
+    system.deploy(
+        "again.yaml",
+        &keyless("Again", "/again", upstream.address()),
+    )?;
     for round in 0..5 {
         // Killed while a new view is on its way.
         let name = format!("Round{round}");

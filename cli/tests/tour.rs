@@ -21,11 +21,15 @@ fn the_tour_works_as_written() -> anyhow::Result<()> {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
     let steps = steps(&readme);
     ensure!(steps.len() > 10, "only {} commands found", steps.len());
-    let programs = Path::new(TIDEGATE).parent().context("the program lies somewhere")?;
+    let programs = Path::new(TIDEGATE)
+        .parent()
+        .context("the program lies somewhere")?;
     let path = format!("{}:{}", programs.display(), std::env::var("PATH")?);
     let upstream = std::fs::read_to_string(system.endpoints_file())?;
     let upstream: serde_json::Value = serde_json::from_str(&upstream)?;
-    let upstream = upstream["upstream"].as_str().context("the upstream has an address")?;
+    let upstream = upstream["upstream"]
+        .as_str()
+        .context("the upstream has an address")?;
     for step in steps {
         let command = step
             .command
@@ -45,7 +49,10 @@ fn the_tour_works_as_written() -> anyhow::Result<()> {
             String::from_utf8_lossy(&output.stderr)
         );
         for line in step.expected {
-            ensure!(said.contains(line.trim()), "{command}\nsaid: {said}\nexpected: {line}");
+            ensure!(
+                said.contains(line.trim()),
+                "{command}\nsaid: {said}\nexpected: {line}"
+            );
         }
     }
     Ok(())
@@ -64,7 +71,10 @@ fn steps(readme: &str) -> Vec<Step> {
             _ => match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => {
                     here_document = command.contains("<<'YAML'");
-                    steps.push(Step { command: command.to_owned(), expected: Vec::new() });
+                    steps.push(Step {
+                        command: command.to_owned(),
+                        expected: Vec::new(),
+                    });
                 }
                 (None, Some(step)) if here_document => {
                     step.command.push('\n');

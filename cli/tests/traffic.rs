@@ -15,11 +15,16 @@ use tidegate_testkit::{System, Upstream, eventually, http};
 #[test]
 fn requests_find_their_api_by_host_and_longest_path() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample"])?;
-    let (plain, hosted, deep) =
-        (Upstream::start("plain")?, Upstream::start("hosted")?, Upstream::start("deep")?);
+    let (plain, hosted, deep) = (
+        Upstream::start("plain")?,
+        Upstream::start("hosted")?,
+        Upstream::start("deep")?,
+    );
     system.deploy("plain.yaml", &keyless("Plain", "/shop", plain.address()))?;
-    let virtual_host = keyless("Hosted", "/shop", hosted.address())
-        .replace("        - path: /shop\n", "        - path: /shop\n          host: api.example.com\n");
+    let virtual_host = keyless("Hosted", "/shop", hosted.address()).replace(
+        "        - path: /shop\n",
+        "        - path: /shop\n          host: api.example.com\n",
+    );
     system.deploy("hosted.yaml", &virtual_host)?;
     let deep_host = keyless("Deep", "/shop", deep.address()).replace(
         "        - path: /shop\n",
@@ -31,10 +36,22 @@ fn requests_find_their_api_by_host_and_longest_path() -> anyhow::Result<()> {
         let text = http::get_with(edge, path, &[("Host", host)])?.text();
         Ok(text.lines().take(2).collect::<Vec<_>>().join(" "))
     };
-    assert_eq!(reached("anything", "/shop/a?b=c")?, "plain GET /a?b=c HTTP/1.1");
-    assert_eq!(reached("API.example.com", "/shop/a")?, "hosted GET /a HTTP/1.1");
-    assert_eq!(reached("deep.example.com", "/shop/very/deep/x")?, "deep GET /x HTTP/1.1");
-    assert_eq!(reached("deep.example.com", "/shop/very")?, "deep GET /very HTTP/1.1");
+    assert_eq!(
+        reached("anything", "/shop/a?b=c")?,
+        "plain GET /a?b=c HTTP/1.1"
+    );
+    assert_eq!(
+        reached("API.example.com", "/shop/a")?,
+        "hosted GET /a HTTP/1.1"
+    );
+    assert_eq!(
+        reached("deep.example.com", "/shop/very/deep/x")?,
+        "deep GET /x HTTP/1.1"
+    );
+    assert_eq!(
+        reached("deep.example.com", "/shop/very")?,
+        "deep GET /very HTTP/1.1"
+    );
     let missed = http::get(edge, "/nowhere")?;
     assert_eq!(missed.status, 404);
     assert_eq!(missed.text(), "No context-path matches the request URI.");
@@ -107,16 +124,27 @@ fn policies_run_in_flows_and_only_where_they_match() -> anyhow::Result<()> {
               - name: X-Greeting
                 value: \"{#context.attributes['greeting']}\"
 ";
-    system.deploy("flows.yaml", &keyless_with("Flows", "/flows", upstream.address(), flows))?;
+    system.deploy(
+        "flows.yaml",
+        &keyless_with("Flows", "/flows", upstream.address(), flows),
+    )?;
     let edge = system.edge(0)?;
     let mocked = http::get(edge, "/flows/mocked?name=Ada")?;
     assert_eq!((mocked.status, mocked.text().as_str()), (418, "hello Ada"));
     assert_eq!(mocked.header("x-mock"), Some("yes"));
     assert_eq!(upstream.requests(), 0, "a mock calls nobody");
-    let seen = http::get(edge, "/flows/tagged-and-more")?.text().to_lowercase();
-    assert!(seen.contains("x-greeting: hi from get"), "STARTS_WITH is not bound to segments: {seen}");
+    let seen = http::get(edge, "/flows/tagged-and-more")?
+        .text()
+        .to_lowercase();
+    assert!(
+        seen.contains("x-greeting: hi from get"),
+        "STARTS_WITH is not bound to segments: {seen}"
+    );
     let seen = http::get_with(edge, "/flows/tagged", &[("X-Skip", "1")])?.text();
-    assert!(!seen.to_lowercase().contains("x-greeting"), "the condition does not hold: {seen}");
+    assert!(
+        !seen.to_lowercase().contains("x-greeting"),
+        "the condition does not hold: {seen}"
+    );
     Ok(())
 }
 
@@ -169,7 +197,10 @@ fn smuggled_and_malformed_requests_are_refused() -> anyhow::Result<()> {
         let (status, _) = connection.head()?;
         assert_eq!(status, 400, "{request:?}");
     }
-    assert!(upstream.requests() <= 1, "only the request with the bad chunk may have gone out");
+    assert!(
+        upstream.requests() <= 1,
+        "only the request with the bad chunk may have gone out"
+    );
     assert_eq!(http::get(edge, "/s")?.status, 200);
     Ok(())
 }
@@ -256,7 +287,10 @@ fn curl_speaks_every_version_in_clear_text_and_tls() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &[])?;
     let ca = system.data_dir().join("pki/ca.pem").display().to_string();
     let clear = format!("http://{}/echo/x", system.edge(0)?);
-    let sealed = format!("https://localhost:{}/echo/x", system.address("edges", 0, "https")?.port());
+    let sealed = format!(
+        "https://localhost:{}/echo/x",
+        system.address("edges", 0, "https")?.port()
+    );
     for (version, url, expected) in [
         ("--http1.1", &clear, "1.1"),
         ("--http2-prior-knowledge", &clear, "2"),
@@ -264,11 +298,25 @@ fn curl_speaks_every_version_in_clear_text_and_tls() -> anyhow::Result<()> {
         ("--http2", &sealed, "2"),
     ] {
         let output = Command::new("curl")
-            .args(["-sS", "--noproxy", "*", "--max-time", "20", "--cacert", &ca, version])
+            .args([
+                "-sS",
+                "--noproxy",
+                "*",
+                "--max-time",
+                "20",
+                "--cacert",
+                &ca,
+                version,
+            ])
             .args(["-o", "/dev/null", "-w", "%{http_code} %{http_version}", url])
             .output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(said, format!("200 {expected}"), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            said,
+            format!("200 {expected}"),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
@@ -278,15 +326,20 @@ fn metrics_health_and_access_log_show_what_happened() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("access.log");
     let log_path = log.display().to_string();
-    let system =
-        System::start_with(TIDEGATE, &[], &[("TIDEGATE_ACCESS_LOG", log_path.as_str())])?;
+    let system = System::start_with(TIDEGATE, &[], &[("TIDEGATE_ACCESS_LOG", log_path.as_str())])?;
     assert_eq!(http::get(system.edge(0)?, "/echo/logged")?.status, 200);
     let technical = system.address("edges", 0, "technical")?;
     assert_eq!(http::get(technical, "/health/live")?.status, 200);
     assert_eq!(http::get(technical, "/health/ready")?.status, 200);
     let metrics = http::get(technical, "/metrics")?.text();
-    assert!(metrics.contains("tidegate_edge_http_requests_total"), "{metrics}");
-    assert!(metrics.contains("tidegate_edge_snapshot_revision"), "{metrics}");
+    assert!(
+        metrics.contains("tidegate_edge_http_requests_total"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("tidegate_edge_snapshot_revision"),
+        "{metrics}"
+    );
     eventually("the access log", Duration::from_secs(5), || {
         let text = std::fs::read_to_string(&log)?;
         let Some(line) = text.lines().find(|line| line.contains("/echo/logged")) else {
@@ -311,12 +364,19 @@ fn swapping_configuration_under_load_fails_no_request() -> anyhow::Result<()> {
         Ok(failed)
     });
     for round in 0..5 {
-        let definition =
-            proxy("Swap", "/swap", upstream.address(), "", &format!("  description: r{round}\n"));
+        let definition = proxy(
+            "Swap",
+            "/swap",
+            upstream.address(),
+            "",
+            &format!("  description: r{round}\n"),
+        );
         let file = system.write("swap.yaml", &definition)?;
         system.ok(&["apply", "-f", &file, "--deploy", "--wait"])?;
     }
-    let failed = client.join().map_err(|_panic| anyhow::anyhow!("the client panicked"))??;
+    let failed = client
+        .join()
+        .map_err(|_panic| anyhow::anyhow!("the client panicked"))??;
     assert_eq!(failed, 0);
     Ok(())
 }

@@ -59,13 +59,18 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// Talks to the system that an `endpoints.json` describes.
-    pub(crate) fn for_endpoints(endpoints: &std::path::Path, timeout: std::time::Duration) -> Self {
+    /// Talks to given nodes.
+    pub(crate) fn for_nodes(
+        server: Vec<String>,
+        ca: PathBuf,
+        token_file: PathBuf,
+        timeout: std::time::Duration,
+    ) -> Self {
         Self {
-            server: Vec::new(),
-            ca: None,
-            token_file: None,
-            endpoints: Some(endpoints.to_owned()),
+            server,
+            ca: Some(ca),
+            token_file: Some(token_file),
+            endpoints: None,
             environment: "DEFAULT".to_owned(),
             output: Format::Table,
             timeout,

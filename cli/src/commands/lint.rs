@@ -2,7 +2,7 @@
 
 use tidegate_model::{
     document::{SourceDocument, parse_source},
-    validate::validate_api,
+    validate::{Checked, check_api},
 };
 
 use super::sources;
@@ -44,16 +44,16 @@ fn check(document: &SourceDocument, source: &str, problems: &mut Vec<String>) {
     for notice in &api.notices {
         output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
     }
-    match validate_api(&api.canonical, &[]) {
-        Err(violations) => {
-            problems.extend(violations.iter().map(|found| format!("{source}: {found}")));
-        }
-        Ok(typed) => {
-            let (violations, notices) = tidegate_policies::validate_api(&typed);
-            problems.extend(violations.iter().map(|found| format!("{source}: {found}")));
-            for notice in notices {
-                output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
-            }
+    let Checked {
+        api,
+        mut violations,
+    } = check_api(&api.canonical, &[]);
+    if let Some(api) = &api {
+        let (of_policies, notices) = tidegate_policies::validate_api(api);
+        violations.extend(of_policies);
+        for notice in notices {
+            output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
         }
     }
+    problems.extend(violations.iter().map(|found| format!("{source}: {found}")));
 }

@@ -92,9 +92,8 @@ impl Layout {
     }
 
     /// Publishes the addresses; the file appears whole, once everything is ready.
-    pub(super) fn write_endpoints(&self, endpoints: &Value) -> Result<PathBuf, Failure> {
-        write_private(&self.endpoints(), pretty(endpoints).as_bytes())?;
-        Ok(self.endpoints())
+    pub(super) fn write_endpoints(&self, endpoints: &Value) -> Result<(), Failure> {
+        write_private(&self.endpoints(), pretty(endpoints).as_bytes())
     }
 
     /// Withdraws the addresses, so that nobody takes a stopped system for a running one.

@@ -11,13 +11,24 @@ use std::{path::PathBuf, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tidegate_proto::admin::v1::{ListEdgesRequest, edge_service_client::EdgeServiceClient};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::Instant,
+};
 
 use self::{layout::Layout, plan::Plan, process::Process};
-use crate::{args::DevArgs, connection::home, failure::Failure, output};
+use crate::{
+    args::{DevArgs, Global},
+    connection::{self, home},
+    failure::Failure,
+    output,
+};
 
 /// How long a child may take until it is ready; a first start creates keys and databases.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long edges may take to find the control plane, and the sample to reach them.
+const WAIT: Duration = Duration::from_secs(30);
 /// How long a child may take to end after it was asked to.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -93,12 +104,42 @@ async fn start(
     for started in &mut processes[first_edge..] {
         started.wait_until_ready(READY_DEADLINE).await?;
     }
-    let endpoints = layout.write_endpoints(&plan.endpoints(layout))?;
+    let servers = plan
+        .control
+        .iter()
+        .map(|node| node.grpc.to_string())
+        .collect();
+    let cluster = Global::for_nodes(servers, layout.ca_certificate(), layout.admin_token(), WAIT);
+    await_edges(&cluster, plan.edges.len()).await?;
     if !args.no_sample && !layout.sample_was_deployed() {
-        sample::deploy(&endpoints, plan.upstream).await?;
+        sample::deploy(cluster, plan.upstream).await?;
         layout.remember_sample()?;
     }
+    layout.write_endpoints(&plan.endpoints(layout))?;
     Ok(())
+}
+
+/// Waits until the control plane serves every edge: from then on a deployment that waits waits for all of them.
+async fn await_edges(cluster: &Global, count: usize) -> Result<(), Failure> {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let mut client = EdgeServiceClient::new(connection::connect(cluster).await?);
+        let edges = client
+            .list_edges(ListEdgesRequest {})
+            .await?
+            .into_inner()
+            .edges;
+        let connected = edges.iter().filter(|edge| edge.connected).count();
+        if connected >= count {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::refused(format!(
+                "only {connected} of {count} edges have found the control plane"
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits for Ctrl-C, SIGTERM, or the end of the last process.

@@ -2,8 +2,8 @@
 //! back on the same ports where they are still free.
 
 use std::{
-    collections::HashSet,
-    fs,
+    collections::HashMap,
+    fs::{self, File, TryLockError},
     net::{Ipv4Addr, SocketAddr, TcpListener},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub control: Vec<ControlAddresses>,
     pub edges: Vec<EdgeAddresses>,
     pub upstream: SocketAddr,
+    #[serde(skip)]
+    _claims: Ports,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,6 +92,7 @@ impl Plan {
             control,
             edges,
             upstream,
+            _claims: ports,
         };
         write_private(&layout.plan(), pretty(&json!(plan)).as_bytes())?;
         Ok(plan)
@@ -116,32 +119,49 @@ impl Plan {
     }
 }
 
-/// Hands out loopback addresses that are free now, each once.
+/// Fallback ports: below the range that outgoing connections take their ports from, so that a process that starts again
+/// finds its port free.
+const FALLBACK_PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Hands out loopback addresses that are free now, each to one system only.
 #[derive(Debug, Default)]
-struct Ports {
-    taken: HashSet<u16>,
+pub(super) struct Ports {
+    /// Ports are looked at first and bound by a child later; claims keep a second system that starts in between away.
+    claims: HashMap<u16, Option<File>>,
 }
 
 impl Ports {
     fn take(&mut self, last: Option<SocketAddr>, default: u16) -> Result<SocketAddr, Failure> {
         let wanted = last.map(|last| last.port()).into_iter().chain([default]);
-        for port in wanted {
-            if !self.taken.contains(&port) && is_free(port) {
-                self.taken.insert(port);
+        let start = rand::random_range(FALLBACK_PORTS);
+        let fallback = (start..FALLBACK_PORTS.end).chain(FALLBACK_PORTS.start..start);
+        for port in wanted.chain(fallback) {
+            if !self.claims.contains_key(&port)
+                && let Some(claim) = claim(port)
+                && TcpListener::bind(loopback(port)).is_ok()
+            {
+                self.claims.insert(port, claim);
                 return Ok(loopback(port));
             }
         }
-        loop {
-            let port = TcpListener::bind(loopback(0))?.local_addr()?.port();
-            if self.taken.insert(port) {
-                return Ok(loopback(port));
-            }
-        }
+        Err(Failure::refused("no free port on 127.0.0.1"))
     }
 }
 
-fn is_free(port: u16) -> bool {
-    TcpListener::bind(loopback(port)).is_ok()
+/// Locks the name of a port for as long as the file lives; `None` if another system holds it. Where claims cannot be
+/// kept, a port counts as claimed.
+fn claim(port: u16) -> Option<Option<File>> {
+    let folder = std::env::temp_dir().join("tidegate-dev-ports");
+    let file =
+        fs::create_dir_all(&folder).and_then(|()| File::create(folder.join(port.to_string())));
+    match file {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Some(Some(file)),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(_)) => Some(None),
+        },
+        Err(_unusable) => Some(None),
+    }
 }
 
 fn loopback(port: u16) -> SocketAddr {

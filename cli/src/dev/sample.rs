@@ -1,21 +1,17 @@
 //! The API that a fresh local system starts with.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::net::SocketAddr;
 
 use crate::{
-    args::{ApplyArgs, Cli, FilesArgs},
+    args::{ApplyArgs, Cli, Command, FilesArgs, Global},
     failure::Failure,
 };
 
-/// How long the edges may take to serve it.
-const WAIT: Duration = Duration::from_secs(30);
-
 /// Deploys the sample through the same command a user would type.
-pub(super) async fn deploy(endpoints: &Path, upstream: SocketAddr) -> Result<(), Failure> {
+pub(super) async fn deploy(global: Global, upstream: SocketAddr) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("echo.yaml");
     std::fs::write(&file, definition(upstream))?;
-    let global = crate::args::Global::for_endpoints(endpoints, WAIT);
     let args = ApplyArgs {
         files: FilesArgs { files: vec![file] },
         dry_run: false,
@@ -27,7 +23,7 @@ pub(super) async fn deploy(endpoints: &Path, upstream: SocketAddr) -> Result<(),
     };
     Box::pin(crate::commands::run(Cli {
         global,
-        command: crate::args::Command::Apply(args),
+        command: Command::Apply(args),
     }))
     .await
 }

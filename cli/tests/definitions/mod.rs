@@ -8,20 +8,26 @@
 use std::net::SocketAddr;
 
 /// The `tidegate` program under test; the others lie beside it.
-pub const TIDEGATE: &str = env!("CARGO_BIN_EXE_tidegate");
+pub(crate) const TIDEGATE: &str = env!("CARGO_BIN_EXE_tidegate");
 
 /// A keyless API on a path, in native YAML.
-pub fn keyless(name: &str, path: &str, upstream: SocketAddr) -> String {
+pub(crate) fn keyless(name: &str, path: &str, upstream: SocketAddr) -> String {
     proxy(name, path, upstream, "", "")
 }
 
 /// A keyless API with extra lines in `spec`, indented by two.
-pub fn keyless_with(name: &str, path: &str, upstream: SocketAddr, spec: &str) -> String {
+pub(crate) fn keyless_with(name: &str, path: &str, upstream: SocketAddr, spec: &str) -> String {
     proxy(name, path, upstream, "", spec)
 }
 
 /// A keyless API with lines in `metadata` and `spec`, both indented by two.
-pub fn proxy(name: &str, path: &str, upstream: SocketAddr, metadata: &str, spec: &str) -> String {
+pub(crate) fn proxy(
+    name: &str,
+    path: &str,
+    upstream: SocketAddr,
+    metadata: &str,
+    spec: &str,
+) -> String {
     format!(
         "apiVersion: tidegate/v1
 kind: Api
@@ -55,7 +61,7 @@ metadata:
 }
 
 /// An API that only takes API keys.
-pub fn keyed(name: &str, path: &str, upstream: SocketAddr) -> String {
+pub(crate) fn keyed(name: &str, path: &str, upstream: SocketAddr) -> String {
     keyless(name, path, upstream)
         .replace("key-less", "api-key")
         .replace("Free", "Keyed")

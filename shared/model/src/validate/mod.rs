@@ -22,25 +22,49 @@ mod tests;
 
 pub use claims::{ListenerClaim, listener_claims};
 
+/// What came out of checking a document.
+#[derive(Debug)]
+pub struct Checked {
+    /// The API, as far as it could be read; `None` when the document is no object. Parts that left a violation may be
+    /// missing from it.
+    pub api: Option<Api>,
+    /// Every violation, at most 200.
+    pub violations: Vec<Violation>,
+}
+
 /// Checks a canonical document against every rule and against the listeners of the `others` in its environment.
 ///
 /// Claims of the API itself among `others` (same id) are ignored, so the full list of an environment may be given.
+/// Rules of policies can be checked on what was read, so that their violations are reported together with these.
+#[must_use]
+pub fn check_api(document: &Value, others: &[ListenerClaim]) -> Checked {
+    let findings = Findings::default();
+    let root = At::root(document, &findings);
+    let api = Api::read(&root);
+    if let Some(api) = &api {
+        identity::check(&root, api, &findings);
+        listeners::check(&root, api, &findings);
+        claims::check(api, others, &findings);
+        endpoints::check(&root, api, &findings);
+        flows::check(&root, api, &findings);
+        plans::check(&root, api, &findings);
+    }
+    let violations = findings.finish(()).err().unwrap_or_default();
+    Checked { api, violations }
+}
+
+/// As [`check_api`], for callers that have no rules of their own to add.
 ///
 /// # Errors
 /// Lists every violation, at most 200.
 pub fn validate_api(document: &Value, others: &[ListenerClaim]) -> Result<Api, Vec<Violation>> {
-    let findings = Findings::default();
-    let root = At::root(document, &findings);
-    let Some(api) = Api::read(&root) else {
-        return Err(findings.finish(()).err().unwrap_or_default());
-    };
-    identity::check(&root, &api, &findings);
-    listeners::check(&root, &api, &findings);
-    claims::check(&api, others, &findings);
-    endpoints::check(&root, &api, &findings);
-    flows::check(&root, &api, &findings);
-    plans::check(&root, &api, &findings);
-    findings.finish(api)
+    match check_api(document, others) {
+        Checked {
+            api: Some(api),
+            violations,
+        } if violations.is_empty() => Ok(api),
+        Checked { violations, .. } => Err(violations),
+    }
 }
 
 /// Checks that an API can be deployed: at least one plan is published or deprecated.

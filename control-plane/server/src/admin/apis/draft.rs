@@ -6,8 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tidegate_model::{
     Notice, Violation,
-    api::Api,
-    validate::{ListenerClaim, listener_claims, validate_api},
+    validate::{Checked, ListenerClaim, check_api, listener_claims},
 };
 use tidegate_state::{ApiRecord, ResourceKind, StateReader, op::PutApi, query};
 
@@ -33,19 +32,23 @@ pub(super) fn check(
     started: bool,
     also: &[ListenerClaim],
 ) -> Result<Result<CheckedDraft, Vec<Violation>>, Fault> {
-    let own = Api::from_canonical(&document).map(|api| listener_claims(&api));
-    let own = own.unwrap_or_default();
+    let own = check_api(&document, &[]).api;
+    let own = own.as_ref().map(listener_claims).unwrap_or_default();
     let api_id = document
         .get("id")
         .and_then(Value::as_str)
         .unwrap_or_default();
     let mut others = claims::rivals(state, environment, api_id, &own)?;
     others.extend(also.iter().cloned());
-    let api = match validate_api(&document, &others) {
-        Ok(api) => api,
-        Err(violations) => return Ok(Err(violations)),
+    let Checked {
+        api,
+        mut violations,
+    } = check_api(&document, &others);
+    let Some(api) = api else {
+        return Ok(Err(violations));
     };
-    let (violations, notices) = tidegate_policies::validate_api(&api);
+    let (of_policies, notices) = tidegate_policies::validate_api(&api);
+    violations.extend(of_policies);
     if !violations.is_empty() {
         return Ok(Err(violations));
     }

@@ -14,11 +14,14 @@ use tonic::Status;
 use super::render;
 use crate::{
     admin::{Call, Fault, Store, lookup},
+    auth::now_ms,
     edges::EdgeDirectory,
 };
 
 /// Longest pause between two looks; edges of other nodes report to those, not here.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// An edge silent for longer than this is gone; one that only changes nodes is waited for.
+const GONE_AFTER: Duration = Duration::from_secs(30);
 
 /// A deployment and who should have it.
 #[derive(Debug, Clone)]
@@ -123,13 +126,14 @@ async fn look(
     let recorded = recorded.map(|record| record.refusals).unwrap_or_default();
     let refusals: Vec<EdgeRefusal> = recorded.iter().map(render::refusal).collect();
     let edges = list.iter().map(|(_, edge)| edge);
-    Ok(progress(target, edges, &refusals))
+    Ok(progress(target, edges, &refusals, now_ms()))
 }
 
 fn progress<'a>(
     target: &Target,
     edges: impl Iterator<Item = &'a PeerEdge>,
     refusals: &[EdgeRefusal],
+    now_ms: u64,
 ) -> DeploymentProgress {
     let entitled = edges.filter(|edge| {
         edge.environment == target.environment
@@ -140,7 +144,7 @@ fn progress<'a>(
     let mut steps: Vec<EdgeProgress> = Vec::new();
     for edge in entitled {
         let step = step(target, edge, refusals);
-        settled &= !edge.connected || step.phase() != Phase::Pending;
+        settled &= is_gone(edge, now_ms) || step.phase() != Phase::Pending;
         steps.push(step);
     }
     steps.sort_by(|a, b| a.edge_id.cmp(&b.edge_id));
@@ -148,6 +152,11 @@ fn progress<'a>(
         edges: steps,
         settled,
     }
+}
+
+fn is_gone(edge: &PeerEdge, now_ms: u64) -> bool {
+    let silent = Duration::from_millis(now_ms.saturating_sub(edge.last_seen_ms));
+    !edge.connected && silent > GONE_AFTER
 }
 
 fn step(target: &Target, edge: &PeerEdge, refusals: &[EdgeRefusal]) -> EdgeProgress {
@@ -217,7 +226,7 @@ mod tests {
     #[test]
     fn a_deployment_is_settled_when_every_entitled_edge_has_spoken() {
         let check = |edges: &[PeerEdge], phases: &[Phase], settled: bool| {
-            let progress = progress(&target(), edges.iter(), &[]);
+            let progress = progress(&target(), edges.iter(), &[], u64::MAX);
             let found: Vec<Phase> = progress.edges.iter().map(EdgeProgress::phase).collect();
             assert_eq!((found.as_slice(), progress.settled), (phases, settled));
         };
@@ -234,6 +243,12 @@ mod tests {
             ..edge("1", "eu", 3)
         };
         check(&[away], &[Phase::Pending], true);
+        let moving = PeerEdge {
+            connected: false,
+            last_seen_ms: u64::MAX,
+            ..edge("1", "eu", 3)
+        };
+        check(&[moving], &[Phase::Pending], false);
         let nack = |hash: u8| PeerNack {
             kind: "api".to_owned(),
             id: "a".to_owned(),
