@@ -5,6 +5,7 @@ mod definitions;
 use std::time::Duration;
 
 use definitions::{TIDEGATE, keyless, keyless_with};
+use serde_json::Value;
 use tidegate_testkit::{System, Upstream, eventually, http};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -21,34 +22,71 @@ const GREETING: &str = "  flows:
                 value: WORD
 ";
 
+/// An API that greets with a word.
+struct Shop {
+    system: System,
+    upstream: Upstream,
+}
+
+impl Shop {
+    fn open() -> anyhow::Result<Self> {
+        Ok(Self {
+            system: System::start(TIDEGATE, &["--no-sample"])?,
+            upstream: Upstream::start("hello")?,
+        })
+    }
+
+    fn apply(&self, word: &str) -> anyhow::Result<()> {
+        let flows = GREETING.replace("WORD", word);
+        let definition = keyless_with("Shop", "/shop", self.upstream.address(), &flows);
+        let file = self.system.write("shop.yaml", &definition)?;
+        self.system.ok(&["apply", "-f", &file])?;
+        Ok(())
+    }
+
+    /// The word an edge greets with; none while the API is not served.
+    fn served(&self) -> anyhow::Result<Option<String>> {
+        let answer = http::get(self.system.edge(0)?, "/shop")?;
+        Ok(answer.header("x-greeting").map(str::to_owned))
+    }
+
+    fn deployment_state(&self) -> anyhow::Result<Value> {
+        Ok(self.system.json(&["get", "api", "Shop"])?["deploymentState"].clone())
+    }
+}
+
 #[test]
-fn an_api_lives_through_deployments_and_a_rollback() -> anyhow::Result<()> {
-    let system = System::start(TIDEGATE, &["--no-sample"])?;
-    let upstream = Upstream::start("hello")?;
-    let greeting = |word: &str| {
-        keyless_with(
-            "Shop",
-            "/shop",
-            upstream.address(),
-            &GREETING.replace("WORD", word),
-        )
-    };
-    let served = || -> anyhow::Result<Option<String>> {
-        Ok(http::get(system.edge(0)?, "/shop")?
-            .header("x-greeting")
-            .map(str::to_owned))
-    };
+fn a_draft_changes_nothing_until_it_is_deployed() -> anyhow::Result<()> {
+    let shop = Shop::open()?;
+    shop.apply("one")?;
+    assert_eq!(shop.deployment_state()?, "NEED_REDEPLOY");
+    assert_eq!(shop.served()?, None);
+    shop.system
+        .ok(&["deploy", "Shop", "--label", "first", "--wait"])?;
+    assert_eq!(shop.served()?.as_deref(), Some("one"));
+    assert_eq!(shop.deployment_state()?, "DEPLOYED");
 
-    let file = system.write("shop.yaml", &greeting("one"))?;
-    system.ok(&["apply", "-f", &file])?;
-    let draft = system.json(&["get", "api", "Shop"])?;
-    assert_eq!(draft["deploymentState"], "NEED_REDEPLOY");
+    shop.apply("two")?;
+    assert_eq!(shop.deployment_state()?, "NEED_REDEPLOY");
+    assert_eq!(shop.served()?.as_deref(), Some("one"));
+    let compared = shop.system.json(&["compare", "Shop"])?;
     assert_eq!(
-        http::get(system.edge(0)?, "/shop")?.status,
-        404,
-        "a draft is not served"
+        compared["differences"].as_array().map(Vec::len),
+        Some(1),
+        "{compared}"
     );
+    assert_eq!(compared["differences"][0]["from"], "one");
+    assert_eq!(compared["differences"][0]["to"], "two");
+    let text = shop.system.ok(&["compare", "Shop"])?;
+    assert!(text.contains("one") && text.contains("two"), "{text}");
+    Ok(())
+}
 
+#[test]
+fn a_rollback_is_a_new_deployment_of_old_content() -> anyhow::Result<()> {
+    let shop = Shop::open()?;
+    let system = &shop.system;
+    shop.apply("one")?;
     system.ok(&[
         "deploy",
         "Shop",
@@ -58,33 +96,13 @@ fn an_api_lives_through_deployments_and_a_rollback() -> anyhow::Result<()> {
         "as is",
         "--wait",
     ])?;
-    assert_eq!(served()?.as_deref(), Some("one"));
-    assert_eq!(
-        system.json(&["get", "api", "Shop"])?["deploymentState"],
-        "DEPLOYED"
-    );
-
-    let file = system.write("shop.yaml", &greeting("two"))?;
-    system.ok(&["apply", "-f", &file])?;
-    let changed = system.json(&["get", "api", "Shop"])?;
-    assert_eq!(changed["deploymentState"], "NEED_REDEPLOY");
-    assert_eq!(served()?.as_deref(), Some("one"), "a draft changes nothing");
-    let difference = system.json(&["compare", "Shop"])?;
-    assert_eq!(
-        difference["differences"].as_array().map(Vec::len),
-        Some(1),
-        "{difference}"
-    );
-    assert_eq!(difference["differences"][0]["from"], "one");
-    assert_eq!(difference["differences"][0]["to"], "two");
-    let text = system.ok(&["compare", "Shop"])?;
-    assert!(text.contains("one") && text.contains("two"), "{text}");
-
+    shop.apply("two")?;
     system.ok(&["deploy", "Shop", "--label", "second", "--wait"])?;
-    assert_eq!(served()?.as_deref(), Some("two"));
+    assert_eq!(shop.served()?.as_deref(), Some("two"));
 
     system.ok(&["rollback", "Shop", "--to", "1", "--wait"])?;
-    assert_eq!(served()?.as_deref(), Some("one"));
+    assert_eq!(shop.served()?.as_deref(), Some("one"));
+    assert_eq!(shop.deployment_state()?, "DEPLOYED", "the draft followed");
     let history = system.json(&["history", "Shop"])?;
     let numbers: Vec<_> = history
         .as_array()
@@ -92,16 +110,12 @@ fn an_api_lives_through_deployments_and_a_rollback() -> anyhow::Result<()> {
         .flatten()
         .map(|one| &one["number"])
         .collect();
-    assert_eq!(numbers, [3, 2, 1], "a rollback is a new deployment");
+    assert_eq!(numbers, [3, 2, 1]);
     assert_eq!(history[0]["rollbackOf"], 1);
     for member in ["number", "label", "message", "author", "createdAt"] {
         assert!(!history[2][member].is_null(), "{member} of {history}");
     }
     assert_eq!(history[2]["label"], "first");
-    assert_eq!(
-        system.json(&["get", "api", "Shop"])?["deploymentState"],
-        "DEPLOYED"
-    );
     let same = system.json(&["compare", "Shop", "--from", "1", "--to", "3"])?;
     assert_eq!(
         same["differences"].as_array().map(Vec::len),
@@ -179,7 +193,7 @@ fn watch_prints_each_change_once() -> anyhow::Result<()> {
         .flat_map(|out| BufReader::new(out).lines());
     let names: Vec<String> = stdout
         .take(2)
-        .map(|line| Ok(serde_json::from_str::<serde_json::Value>(&line?)?["name"].to_string()))
+        .map(|line| Ok(serde_json::from_str::<Value>(&line?)?["name"].to_string()))
         .collect::<anyhow::Result<_>>()?;
     watch.kill()?;
     watch.wait()?;

@@ -6,14 +6,10 @@ use tidegate_model::{
 };
 
 use super::sources;
-use crate::{
-    args::{FilesArgs, Global},
-    failure::Failure,
-    output,
-};
+use crate::{args::FilesArgs, failure::Failure, output};
 
 /// Checks every file and reports all violations; conflicts between APIs need a cluster.
-pub(super) fn run(_global: &Global, args: FilesArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &FilesArgs) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let mut checked = 0_usize;
     for source in sources::read_all(&args.files)? {

@@ -57,7 +57,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::App(command) => applications::run(global, command).await,
         Command::Subscription(command) => subscriptions::run(global, command).await,
         Command::Key(command) => keys::run(global, command).await,
-        Command::Lint(args) => lint::run(global, args),
+        Command::Lint(args) => lint::run(&args),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);

@@ -23,9 +23,10 @@ pub(super) fn ensure(layout: &Layout, nodes: usize) -> Result<(), Failure> {
     if !layout.ca_key().exists() {
         create_ca(layout)?;
     }
-    let ca_key = KeyPair::from_pem(&fs::read_to_string(layout.ca_key())?).map_err(explain)?;
+    let ca_key = KeyPair::from_pem(&fs::read_to_string(layout.ca_key())?)
+        .map_err(|error| explain(&error))?;
     let issuer = Issuer::from_ca_cert_pem(&fs::read_to_string(layout.ca_certificate())?, ca_key)
-        .map_err(explain)?;
+        .map_err(|error| explain(&error))?;
     let names = (1..=nodes).map(|number| format!("control-{number}"));
     for name in names.chain(["edge".to_owned()]) {
         if !is_fresh(layout, &name) {
@@ -36,7 +37,7 @@ pub(super) fn ensure(layout: &Layout, nodes: usize) -> Result<(), Failure> {
 }
 
 fn create_ca(layout: &Layout) -> Result<(), Failure> {
-    let key = KeyPair::generate().map_err(explain)?;
+    let key = KeyPair::generate().map_err(|error| explain(&error))?;
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -46,19 +47,19 @@ fn create_ca(layout: &Layout) -> Result<(), Failure> {
     let now = OffsetDateTime::now_utc();
     params.not_before = now - BACKDATE;
     params.not_after = now + CA_LIFE;
-    let certificate = params.self_signed(&key).map_err(explain)?;
+    let certificate = params.self_signed(&key).map_err(|error| explain(&error))?;
     write_private(&layout.ca_certificate(), certificate.pem().as_bytes())?;
     write_private(&layout.ca_key(), key.serialize_pem().as_bytes())
 }
 
 fn issue(layout: &Layout, issuer: &Issuer<'_, KeyPair>, name: &str) -> Result<(), Failure> {
-    let key = KeyPair::generate().map_err(explain)?;
+    let key = KeyPair::generate().map_err(|error| explain(&error))?;
     let mut params = CertificateParams::new([
         "localhost".to_owned(),
         "127.0.0.1".to_owned(),
         "::1".to_owned(),
     ])
-    .map_err(explain)?;
+    .map_err(|error| explain(&error))?;
     params.distinguished_name.push(DnType::CommonName, name);
     // Nodes are clients of each other on the Raft port.
     params.extended_key_usages = vec![
@@ -69,7 +70,9 @@ fn issue(layout: &Layout, issuer: &Issuer<'_, KeyPair>, name: &str) -> Result<()
     let now = OffsetDateTime::now_utc();
     params.not_before = now - BACKDATE;
     params.not_after = now + CERTIFICATE_LIFE;
-    let certificate = params.signed_by(&key, issuer).map_err(explain)?;
+    let certificate = params
+        .signed_by(&key, issuer)
+        .map_err(|error| explain(&error))?;
     write_private(&layout.certificate(name), certificate.pem().as_bytes())?;
     write_private(&layout.key(name), key.serialize_pem().as_bytes())
 }
@@ -83,6 +86,6 @@ fn is_fresh(layout: &Layout, name: &str) -> bool {
     layout.certificate(name).exists() && age.is_some_and(|age| age < renew_after.unsigned_abs())
 }
 
-fn explain(error: rcgen::Error) -> Failure {
+fn explain(error: &rcgen::Error) -> Failure {
     Failure::refused(format!("cannot make certificates: {error}"))
 }
