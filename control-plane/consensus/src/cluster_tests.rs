@@ -16,7 +16,7 @@ use tonic::{
 };
 
 use super::{Consensus, Options};
-use crate::{AppliedBatch, Member, PeerTls, Timing, types::PeerNode};
+use crate::{AppliedBatch, Member, PeerTls, Timing, peers::Lane, types::PeerNode};
 
 /// How long anything may take on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -146,15 +146,15 @@ impl Node {
 }
 
 /// Nodes 1 to n of one cluster.
-struct Cluster {
+pub(super) struct Cluster {
     directory: TempDir,
     tls: PeerTls,
-    members: Vec<Member>,
+    pub(super) members: Vec<Member>,
     nodes: Vec<Option<Node>>,
 }
 
 impl Cluster {
-    async fn start(size: u64) -> Self {
+    pub(super) async fn start(size: u64) -> Self {
         let mut cluster = Self {
             directory: TempDir::new().unwrap(),
             tls: certificates(),
@@ -189,16 +189,16 @@ impl Cluster {
         self.nodes.push(Some(node));
     }
 
-    fn node(&self, id: u64) -> &Node {
+    pub(super) fn node(&self, id: u64) -> &Node {
         let position = usize::try_from(id - 1).unwrap();
         self.nodes[position].as_ref().unwrap()
     }
 
-    fn running(&self) -> impl Iterator<Item = &Node> {
+    pub(super) fn running(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().flatten()
     }
 
-    async fn stop(&mut self, id: u64) {
+    pub(super) async fn stop(&mut self, id: u64) {
         self.nodes[usize::try_from(id - 1).unwrap()]
             .take()
             .unwrap()
@@ -217,14 +217,14 @@ impl Cluster {
 
     /// Stops every node. A runtime that is dropped around a running node looks to its supervisor like the death of
     /// consensus, which ends the process.
-    async fn finish(mut self) {
+    pub(super) async fn finish(mut self) {
         for node in self.nodes.iter_mut().filter_map(Option::take) {
             node.stop().await;
         }
     }
 
     /// The leader all running nodes agree on.
-    async fn leader(&self) -> u64 {
+    pub(super) async fn leader(&self) -> u64 {
         until("a leader", || {
             let seen: BTreeSet<_> = self
                 .running()
@@ -261,7 +261,7 @@ impl Cluster {
     }
 
     /// Waits until all running nodes have applied the same, and demands equal content.
-    async fn check_equal(&self) {
+    pub(super) async fn check_equal(&self) {
         until("all nodes at the same index", || {
             let applied: BTreeSet<_> = self
                 .running()
@@ -278,7 +278,7 @@ impl Cluster {
     }
 }
 
-fn put(environment: &str) -> Txn {
+pub(super) fn put(environment: &str) -> Txn {
     let op = PutEnvironment {
         id: environment.to_owned(),
         api_key_pepper: Bytes::from_static(&[7; 32]),
@@ -542,10 +542,11 @@ async fn leadership_moves_on_request_from_any_node() {
 async fn a_message_of_another_cluster_is_refused() {
     let cluster = Cluster::start(1).await;
     let peers = &cluster.node(1).consensus.shared.peers;
-    let mut client = peers.client(1, &cluster.members[0].raft_address).unwrap();
+    let mut client = peers
+        .client(Lane::Request, 1, &cluster.members[0].raft_address)
+        .unwrap();
     let stamp = ClusterStamp {
         cluster_id: "other".to_owned(),
-        epoch: 1,
         from_node: 2,
     };
     let foreign = Envelope {

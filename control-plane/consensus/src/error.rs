@@ -42,6 +42,17 @@ pub enum ProposeError {
         /// The limit.
         limit: usize,
     },
+    /// The transaction, or the level it sets, is of a newer release: replicas could not apply it.
+    #[error("needs feature level {needed}, this release has {supported}")]
+    LevelTooNew {
+        /// Level needed.
+        needed: u32,
+        /// Level of this release.
+        supported: u32,
+    },
+    /// The leader does not take the transaction, for instance because its release is older.
+    #[error("refused by the leader: {0}")]
+    Refused(String),
     /// The node is stopping.
     #[error("the node is stopping")]
     Shutdown,

@@ -1,24 +1,18 @@
 //! [`Consensus`]: all that the rest of the program knows.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use openraft::{
-    Config, Raft, SnapshotPolicy, async_runtime::WatchReceiver as _,
+    Config, Raft, SnapshotPolicy,
+    async_runtime::WatchReceiver as _,
     errors::{InitializeError, RaftError},
 };
-use tidegate_proto::raft::v1::{
-    TransferLeaderRequest, raft_service_server::RaftServiceServer,
-};
+use tidegate_proto::raft::v1::{TransferLeaderRequest, raft_service_server::RaftServiceServer};
 use tidegate_state::{Reply, Txn};
 use tidegate_storage::{LogLimits, LogStore, SnapshotStore, StateDb};
 use tidegate_telemetry::tasks::Tasks;
 use tokio::{
-    sync::{broadcast, mpsc, oneshot, watch},
+    sync::{Semaphore, broadcast, mpsc, oneshot, watch},
     time::Instant,
 };
 use tonic::Request;
@@ -28,7 +22,7 @@ use crate::{
     log::Log,
     network::Network,
     options::{Member, Options},
-    peers::{MESSAGE_BYTES_MAX, Peers},
+    peers::{Lane, MESSAGE_BYTES_MAX, Peers},
     propose::{self, before, pause},
     read_index::{self, Waiting},
     service::RaftEndpoint,
@@ -60,12 +54,17 @@ struct Shared {
     applied: watch::Receiver<u64>,
     status: watch::Receiver<Status>,
     readers: mpsc::Sender<Waiting>,
+    /// Held by the one Raft snapshot that may be coming in.
+    incoming: Arc<Semaphore>,
     tasks: Tasks,
 }
 
 impl fmt::Debug for Consensus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Consensus").field("status", &self.status()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Consensus")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,19 +78,30 @@ impl Consensus {
     pub async fn open(options: Options) -> Result<Self, Error> {
         let config = Arc::new(config(&options)?);
         let directory = &options.data_dir;
-        let log = LogStore::open(&directory.join("log"), LogLimits::default())?;
+        let limits = LogLimits::default();
+        let log = LogStore::open(&directory.join("log"), limits)?;
         let state = StateDb::open(&directory.join("state"))?;
         let snapshots = SnapshotStore::open(&directory.join("snapshots"), state.clone())?;
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let index = state.applied()?.map_or(0, |mark| mark.index);
         let (applied_sender, applied) = watch::channel(index);
-        let machine =
-            StateMachine::new(state.clone(), snapshots.clone(), events.clone(), applied_sender);
+        let machine = StateMachine::new(
+            state.clone(),
+            snapshots.clone(),
+            events.clone(),
+            applied_sender,
+        );
         let peers = Peers::new(&options);
         let network = Network::new(peers.clone());
-        let raft = Raft::new(options.node_id, config, network, Log::new(log), machine)
-            .await
-            .map_err(|fatal| Error::Stopped(fatal.to_string()))?;
+        let raft = Raft::new(
+            options.node_id,
+            config,
+            network,
+            Log::new(log, limits),
+            machine,
+        )
+        .await
+        .map_err(|fatal| Error::Stopped(fatal.to_string()))?;
 
         let tasks = Tasks::new();
         let first = Status::of(&raft.metrics().borrow_watched().clone(), index);
@@ -103,7 +113,10 @@ impl Consensus {
             tasks.cancelled(),
         );
         tasks.spawn("consensus supervisor", watching);
-        tasks.spawn("raft log maintenance", supervise::maintain(raft.clone(), state.clone()));
+        tasks.spawn(
+            "raft log maintenance",
+            supervise::maintain(raft.clone(), state.clone()),
+        );
         let (readers, waiting) = mpsc::channel(read_index::WAITING_MAX);
         let latest = status.clone();
         let serving = read_index::serve(
@@ -113,9 +126,22 @@ impl Consensus {
             waiting,
         );
         tasks.spawn("read index", serving);
-        let shared =
-            Shared { raft, state, snapshots, peers, events, applied, status, readers, tasks };
-        Ok(Self { shared: Arc::new(shared) })
+        let incoming = Arc::new(Semaphore::new(1));
+        let shared = Shared {
+            raft,
+            state,
+            snapshots,
+            peers,
+            events,
+            applied,
+            status,
+            readers,
+            incoming,
+            tasks,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// Forms a new cluster of these members; does nothing when this node belongs to one already.
@@ -131,8 +157,18 @@ impl Consensus {
         let nodes: BTreeMap<u64, PeerNode> = members
             .into_iter()
             .map(|member| {
-                let Member { id, raft_address, grpc_address } = member;
-                (id, PeerNode { raft_address, grpc_address })
+                let Member {
+                    id,
+                    raft_address,
+                    grpc_address,
+                } = member;
+                (
+                    id,
+                    PeerNode {
+                        raft_address,
+                        grpc_address,
+                    },
+                )
             })
             .collect();
         match self.shared.raft.initialize(nodes).await {
@@ -176,7 +212,11 @@ impl Consensus {
         let deadline = Instant::now() + timeout;
         let (sender, receiver) = oneshot::channel();
         let confirmed = async {
-            self.shared.readers.send(sender).await.map_err(|_stopped| ReadError::Shutdown)?;
+            self.shared
+                .readers
+                .send(sender)
+                .await
+                .map_err(|_stopped| ReadError::Shutdown)?;
             receiver.await.map_err(|_stopped| ReadError::Shutdown)?
         };
         let index = match before(deadline, confirmed).await {
@@ -242,7 +282,9 @@ impl Consensus {
                 None => {}
             }
             if Instant::now() >= deadline {
-                return Err(Error::Transfer(format!("node {to} did not take over in time")));
+                return Err(Error::Transfer(format!(
+                    "node {to} did not take over in time"
+                )));
             }
             pause(deadline).await;
         }
@@ -256,9 +298,14 @@ impl Consensus {
         let Some(member) = status.members.iter().find(|member| member.id == leader) else {
             return Ok(());
         };
-        let mut client = self.shared.peers.client(leader, &member.raft_address)?;
-        let mut request =
-            Request::new(TransferLeaderRequest { stamp: self.shared.peers.stamp(), to_node: to });
+        let mut client = self
+            .shared
+            .peers
+            .client(Lane::Request, leader, &member.raft_address)?;
+        let mut request = Request::new(TransferLeaderRequest {
+            stamp: self.shared.peers.stamp(),
+            to_node: to,
+        });
         request.set_timeout(TRANSFER_TIMEOUT);
         match client.transfer_leader(request).await {
             Ok(_) => Ok(()),
@@ -269,8 +316,19 @@ impl Consensus {
     /// What this node answers to its peers; to be served on the raft port, over mutual TLS.
     #[must_use]
     pub fn raft_service(&self) -> RaftServiceServer<RaftEndpoint> {
-        let Shared { raft, peers, snapshots, .. } = &*self.shared;
-        let endpoint = RaftEndpoint::new(raft.clone(), peers.clone(), snapshots.clone());
+        let Shared {
+            raft,
+            peers,
+            snapshots,
+            incoming,
+            ..
+        } = &*self.shared;
+        let endpoint = RaftEndpoint::new(
+            raft.clone(),
+            peers.clone(),
+            snapshots.clone(),
+            Arc::clone(incoming),
+        );
         RaftServiceServer::new(endpoint)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
@@ -288,7 +346,11 @@ impl Consensus {
 
 /// The voter, other than this node, with the most entries; any when nothing is known.
 fn most_advanced(status: &Status) -> Option<u64> {
-    let others = status.voters.iter().copied().filter(|id| *id != status.node_id);
+    let others = status
+        .voters
+        .iter()
+        .copied()
+        .filter(|id| *id != status.node_id);
     others.max_by_key(|id| status.matched.get(id).copied().unwrap_or_default())
 }
 
@@ -310,9 +372,14 @@ fn config(options: &Options) -> Result<Config, Error> {
         enable_leader_restore: Some(false),
         ..Config::default()
     };
-    config.validate().map_err(|error| Error::Settings(error.to_string()))
+    config
+        .validate()
+        .map_err(|error| Error::Settings(error.to_string()))
 }
 
+#[cfg(test)]
+#[path = "abuse_tests.rs"]
+mod abuse_tests;
 #[cfg(test)]
 #[path = "process_tests.rs"]
 mod process_tests;

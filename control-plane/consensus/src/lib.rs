@@ -15,6 +15,7 @@
 
 #![warn(missing_docs)]
 
+mod admission;
 mod error;
 mod handle;
 mod log;

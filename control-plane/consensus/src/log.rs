@@ -1,13 +1,13 @@
 //! The Raft log of `tidegate-storage` behind the traits of openraft.
 
-use std::{fmt::Debug, io, ops::RangeBounds};
+use std::{fmt::Debug, io, ops::RangeBounds, sync::Arc};
 
 use openraft::{
     OptionalSend, RaftLogReader,
     storage::{IOFlushed, LogState, RaftLogStorage},
 };
-use tidegate_storage::{Completion, LogReader, LogStore};
-use tokio::sync::oneshot;
+use tidegate_storage::{Completion, LogLimits, LogReader, LogStore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
     error::corrupt,
@@ -22,6 +22,9 @@ const APPEND_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct Log {
     store: LogStore,
     reader: Reader,
+    /// One permit for each write that may wait for the writer thread. A full queue blocks its caller, so the wait
+    /// happens here, where it holds no thread up.
+    room: Arc<Semaphore>,
 }
 
 /// The reading side.
@@ -29,21 +32,39 @@ pub(crate) struct Log {
 pub(crate) struct Reader(LogReader);
 
 impl Log {
-    pub(crate) fn new(store: LogStore) -> Self {
+    /// `limits` are those the store was opened with.
+    pub(crate) fn new(store: LogStore, limits: LogLimits) -> Self {
         let reader = Reader(store.reader());
-        Self { store, reader }
+        let room = Arc::new(Semaphore::new(limits.queue_len_max));
+        Self {
+            store,
+            reader,
+            room,
+        }
+    }
+
+    /// Waits for room in the queue; the permit goes into the completion of the write.
+    async fn room(&self) -> io::Result<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.room).acquire_owned().await;
+        permit.map_err(|_closed| io::Error::other("the log is closed"))
     }
 }
 
 /// Waits until the log writer has made a write durable.
 async fn durable(receiver: oneshot::Receiver<()>) -> io::Result<()> {
-    receiver.await.map_err(|_stopped| io::Error::other("the log writer has stopped"))
+    receiver
+        .await
+        .map_err(|_stopped| io::Error::other("the log writer has stopped"))
 }
 
-fn completion() -> (Completion, oneshot::Receiver<()>) {
+fn completion(room: OwnedSemaphorePermit) -> (Completion, oneshot::Receiver<()>) {
     let (done, receiver) = oneshot::channel();
-    // The waiting side may be gone when the node stops.
-    (Box::new(move || done.send(()).unwrap_or(())), receiver)
+    let completion = move || {
+        drop(room);
+        // The waiting side may be gone when the node stops.
+        let _ = done.send(());
+    };
+    (Box::new(completion), receiver)
 }
 
 impl Reader {
@@ -67,7 +88,8 @@ impl RaftLogReader<TypeConfig> for Reader {
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
         let vote = self.0.vote();
-        vote.map(|bytes| decode(&bytes).map_err(|error| corrupt("vote", &error))).transpose()
+        vote.map(|bytes| decode(&bytes).map_err(|error| corrupt("vote", &error)))
+            .transpose()
     }
 
     async fn limited_get_log_entries(
@@ -100,9 +122,7 @@ impl RaftLogStorage<TypeConfig> for Log {
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
         let last_purged_log_id = match self.reader.0.purged() {
-            Some(mark) => {
-                Some(decode(&mark.id).map_err(|error| corrupt("purged log id", &error))?)
-            }
+            Some(mark) => Some(decode(&mark.id).map_err(|error| corrupt("purged log id", &error))?),
             None => None,
         };
         let last_log_id = match self.reader.0.last()? {
@@ -113,7 +133,10 @@ impl RaftLogStorage<TypeConfig> for Log {
             }
             None => last_purged_log_id,
         };
-        Ok(LogState { last_purged_log_id, last_log_id })
+        Ok(LogState {
+            last_purged_log_id,
+            last_log_id,
+        })
     }
 
     async fn get_log_reader(&mut self) -> Reader {
@@ -122,15 +145,20 @@ impl RaftLogStorage<TypeConfig> for Log {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let bytes = encode(vote).map_err(|error| corrupt("vote", &error))?;
-        let (done, receiver) = completion();
+        let (done, receiver) = completion(self.room().await?);
         self.store.save_vote(bytes.into(), done)?;
         durable(receiver).await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
-        let Some(committed) = committed else { return Ok(()) };
+        let Some(committed) = committed else {
+            return Ok(());
+        };
         let bytes = encode(&committed).map_err(|error| corrupt("committed log id", &error))?;
-        Ok(self.store.save_committed(bytes.into())?)
+        let room = self.room().await?;
+        Ok(self
+            .store
+            .save_committed(bytes.into(), Box::new(move || drop(room)))?)
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
@@ -156,26 +184,28 @@ impl RaftLogStorage<TypeConfig> for Log {
             let bytes = encode(&entry).map_err(|error| corrupt("log entry", &error))?;
             encoded.push(bytes.into());
         }
-        let done: Completion = Box::new(move || callback.io_completed(Ok(())));
-        match first {
-            Some(first) => Ok(self.store.append(first, encoded, done)?),
-            None => {
-                done();
-                Ok(())
-            }
-        }
+        let Some(first) = first else {
+            callback.io_completed(Ok(()));
+            return Ok(());
+        };
+        let room = self.room().await?;
+        let done: Completion = Box::new(move || {
+            drop(room);
+            callback.io_completed(Ok(()));
+        });
+        Ok(self.store.append(first, encoded, done)?)
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
         let from = last_log_id.map_or(0, |log_id| log_id.index + 1);
-        let (done, receiver) = completion();
+        let (done, receiver) = completion(self.room().await?);
         self.store.truncate(from, done)?;
         durable(receiver).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
         let purged = mark(&log_id).map_err(|error| corrupt("purged log id", &error))?;
-        let (done, receiver) = completion();
+        let (done, receiver) = completion(self.room().await?);
         self.store.purge(purged, done)?;
         durable(receiver).await
     }

@@ -20,7 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, transport::Channel};
 
 use crate::{
-    peers::Peers,
+    peers::{Lane, Peers},
     types::{PeerNode, TypeConfig, Vote, decode, encode},
 };
 
@@ -39,13 +39,30 @@ impl Network {
     pub(crate) fn new(peers: Peers) -> Self {
         Self { peers }
     }
+
+    fn connection(&self, lane: Lane, target: u64, node: &PeerNode) -> Connection {
+        Connection {
+            peers: self.peers.clone(),
+            lane,
+            target,
+            address: node.raft_address.clone(),
+        }
+    }
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Connection;
 
     async fn new_client(&mut self, target: u64, node: &PeerNode) -> Connection {
-        Connection { peers: self.peers.clone(), target, address: node.raft_address.clone() }
+        self.connection(Lane::Log, target, node)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, node: &PeerNode) -> Connection {
+        self.connection(Lane::Heartbeat, target, node)
+    }
+
+    async fn new_snapshot_client(&mut self, target: u64, node: &PeerNode) -> Connection {
+        self.connection(Lane::Snapshot, target, node)
     }
 }
 
@@ -53,6 +70,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 #[derive(Debug)]
 pub(crate) struct Connection {
     peers: Peers,
+    lane: Lane,
     target: u64,
     address: String,
 }
@@ -69,7 +87,7 @@ enum Call {
 impl Connection {
     fn client(&self) -> Result<RaftServiceClient<Channel>, Unreachable<TypeConfig>> {
         self.peers
-            .client(self.target, &self.address)
+            .client(self.lane, self.target, &self.address)
             .map_err(|error| Unreachable::from_string(error.to_string()))
     }
 
@@ -81,7 +99,10 @@ impl Connection {
     ) -> Result<A, RPCError<TypeConfig>> {
         let payload = encode(message)
             .map_err(|error| NetworkError::from_string(format!("unsendable message: {error}")))?;
-        let envelope = pb::Envelope { stamp: self.peers.stamp(), payload: payload.into() };
+        let envelope = pb::Envelope {
+            stamp: self.peers.stamp(),
+            payload: payload.into(),
+        };
         let mut request = Request::new(envelope);
         request.set_timeout(timeout);
         let mut client = self.client()?;
@@ -97,7 +118,9 @@ impl Connection {
         let answer = tokio::time::timeout(timeout, answer)
             .await
             .map_err(|_elapsed| Unreachable::from_string(format!("silent for {timeout:?}")))?;
-        let answer = answer.map(Response::into_inner).map_err(|status| explain(&status))?;
+        let answer = answer
+            .map(Response::into_inner)
+            .map_err(|status| explain(&status))?;
         decode(&answer.payload).map_err(|error| {
             NetworkError::from_string(format!("unreadable answer: {error}")).into()
         })
@@ -144,7 +167,11 @@ fn read_ahead(snapshot: RaftSnapshot) -> mpsc::Receiver<pb::SnapshotChunk> {
                 Ok(SnapshotChunk { data, hash }) => {
                     debug_assert!(data.len() <= SNAPSHOT_CHUNK_BYTES_MAX, "chunks are bounded");
                     let hash = hash.to_vec().into();
-                    let chunk = pb::SnapshotChunk { data, hash, ..pb::SnapshotChunk::default() };
+                    let chunk = pb::SnapshotChunk {
+                        data,
+                        hash,
+                        ..pb::SnapshotChunk::default()
+                    };
                     if sender.blocking_send(chunk).is_err() {
                         return;
                     }
@@ -174,7 +201,8 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         message: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.exchange(Call::Append, &message, option.hard_ttl()).await
+        self.exchange(Call::Append, &message, option.hard_ttl())
+            .await
     }
 
     async fn vote(
@@ -190,7 +218,8 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         message: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.exchange(Call::PreVote, &message, option.hard_ttl()).await
+        self.exchange(Call::PreVote, &message, option.hard_ttl())
+            .await
     }
 
     async fn transfer_leader(
@@ -198,7 +227,8 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         message: openraft::raft::TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<openraft::raft::TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.exchange(Call::Transfer, &message, option.hard_ttl()).await
+        self.exchange(Call::Transfer, &message, option.hard_ttl())
+            .await
     }
 
     async fn full_snapshot(

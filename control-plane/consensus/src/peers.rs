@@ -1,7 +1,7 @@
-//! Connections to the other nodes: one channel each, opened when first used, kept alive.
+//! Connections to the other nodes: a channel per kind of traffic, opened when first used, kept alive.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -20,6 +20,19 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = tidegate_state::TXN_BYTES_MAX + (1 <
 /// Time to open a connection to a node of the same cluster.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Kinds of traffic that must not wait for each other; each has a connection of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    /// Log entries, votes.
+    Log,
+    /// Proof of life; late ones cost the leader its lease.
+    Heartbeat,
+    /// Raft snapshots, which take minutes.
+    Snapshot,
+    /// What clients of this node ask of the leader.
+    Request,
+}
+
 /// The other nodes, by address.
 #[derive(Debug, Clone)]
 pub(crate) struct Peers {
@@ -33,12 +46,15 @@ struct Shared {
     tls: ClientTlsConfig,
     /// Addresses given at start, which win over those in the membership.
     given: HashMap<u64, String>,
-    channels: Mutex<HashMap<String, Channel>>,
+    channels: Mutex<HashMap<(Lane, String), Channel>>,
 }
 
 impl Peers {
     pub(crate) fn new(options: &Options) -> Self {
-        let given = options.peers.iter().map(|peer| (peer.id, peer.raft_address.clone()));
+        let given = options
+            .peers
+            .iter()
+            .map(|peer| (peer.id, peer.raft_address.clone()));
         Self {
             shared: Arc::new(Shared {
                 cluster_id: options.cluster_id.clone(),
@@ -54,7 +70,6 @@ impl Peers {
     pub(crate) fn stamp(&self) -> Option<ClusterStamp> {
         Some(ClusterStamp {
             cluster_id: self.shared.cluster_id.clone(),
-            epoch: 1,
             from_node: self.shared.node_id,
         })
     }
@@ -67,18 +82,15 @@ impl Peers {
     /// A client of a node; connecting happens when it is used.
     pub(crate) fn client(
         &self,
+        lane: Lane,
         node: u64,
         address: &str,
     ) -> Result<RaftServiceClient<Channel>, Error> {
         let address = self.shared.given.get(&node).map_or(address, String::as_str);
         let mut channels = self.shared.channels.lock();
-        let channel = match channels.get(address) {
-            Some(channel) => channel.clone(),
-            None => {
-                let channel = self.open(address)?;
-                channels.insert(address.to_owned(), channel.clone());
-                channel
-            }
+        let channel = match channels.entry((lane, address.to_owned())) {
+            Entry::Occupied(open) => open.get().clone(),
+            Entry::Vacant(vacant) => vacant.insert(self.open(address)?).clone(),
         };
         Ok(RaftServiceClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)

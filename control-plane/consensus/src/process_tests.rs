@@ -96,7 +96,7 @@ async fn child_with_an_entry_nobody_understands() {
     let node = lone_node(Path::new(&directory)).await;
     write(&node, "before").await;
     let raft = node.consensus.shared.raft.clone();
-    let _ = raft.client_write(Command(vec![0xff; 8])).await;
+    let _ = raft.client_write(Command(vec![0xff; 8].into())).await;
     tokio::time::sleep(PATIENCE).await;
 }
 

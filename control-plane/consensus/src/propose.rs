@@ -2,18 +2,20 @@
 
 use std::{future::Future, time::Duration};
 
+use bytes::Bytes;
 use openraft::{
     Raft,
     errors::{ClientWriteError, RaftError},
 };
 use tidegate_proto::raft::v1::{ForwardRequest, forward_reply};
-use tidegate_state::{Reply, TXN_BYTES_MAX, Txn};
+use tidegate_state::{Reply, Txn};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::{Code, Request};
 
 use crate::{
+    admission::admit,
     error::ProposeError,
-    peers::Peers,
+    peers::{Lane, Peers},
     state_machine::StateMachine,
     status::Status,
     types::{Command, TypeConfig},
@@ -22,15 +24,21 @@ use crate::{
 /// Pause before the leader is looked for again.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
+/// Time the first attempt may take, so that a leader that hangs does not eat the whole deadline. Doubles with every
+/// attempt that ends without an outcome, so that a log that is merely slow is not flooded with repetitions.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How one attempt on one node ended.
 #[derive(Debug)]
 pub(crate) enum Attempt {
     /// Committed and applied; the encoded reply.
-    Done(Vec<u8>),
+    Done(Bytes),
     /// This node does not lead; the one it believes does.
     NotLeader(Option<u64>),
     /// May or may not have happened; a retry with the same idempotency key is safe.
     Unknown(String),
+    /// The leader does not take this transaction, now or later.
+    Refused(String),
     /// The node is stopping.
     Stopped,
 }
@@ -38,7 +46,7 @@ pub(crate) enum Attempt {
 /// Proposes on this node, which may find that it does not lead.
 pub(crate) async fn on_this_node(
     raft: &Raft<TypeConfig, StateMachine>,
-    txn: Vec<u8>,
+    txn: Bytes,
     deadline: Instant,
 ) -> Attempt {
     let Some(written) = before(deadline, raft.client_write(Command(txn))).await else {
@@ -58,17 +66,17 @@ async fn on_other_node(
     peers: &Peers,
     node: u64,
     address: &str,
-    txn: Vec<u8>,
+    txn: Bytes,
     deadline: Instant,
 ) -> Attempt {
-    let mut client = match peers.client(node, address) {
+    let mut client = match peers.client(Lane::Request, node, address) {
         Ok(client) => client,
         Err(error) => return Attempt::Unknown(error.to_string()),
     };
     let left = deadline.saturating_duration_since(Instant::now());
     let mut request = Request::new(ForwardRequest {
         stamp: peers.stamp(),
-        txn: txn.into(),
+        txn,
         deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX),
     });
     request.set_timeout(left);
@@ -77,11 +85,14 @@ async fn on_other_node(
         Some(Err(status)) if status.code() == Code::Unavailable => {
             return Attempt::Unknown(format!("leader unreachable: {}", status.message()));
         }
+        Some(Err(status)) if status.code() == Code::InvalidArgument => {
+            return Attempt::Refused(status.message().to_owned());
+        }
         Some(Err(status)) => return Attempt::Unknown(status.to_string()),
         Some(Ok(answer)) => answer.into_inner(),
     };
     match answer.kind {
-        Some(forward_reply::Kind::Reply(reply)) => Attempt::Done(reply.to_vec()),
+        Some(forward_reply::Kind::Reply(reply)) => Attempt::Done(reply),
         Some(forward_reply::Kind::NotLeader(0)) => Attempt::NotLeader(None),
         Some(forward_reply::Kind::NotLeader(leader)) => Attempt::NotLeader(Some(leader)),
         Some(forward_reply::Kind::Failed(why)) => Attempt::Unknown(why),
@@ -99,21 +110,21 @@ pub(crate) async fn until_done(
     txn: &Txn,
     deadline: Instant,
 ) -> Result<Reply, ProposeError> {
-    let encoded = txn.encode();
-    if encoded.len() > TXN_BYTES_MAX {
-        return Err(ProposeError::TooLarge { bytes: encoded.len(), limit: TXN_BYTES_MAX });
-    }
+    let encoded = Bytes::from(txn.encode());
+    admit(txn, encoded.len())?;
+    let mut patience = ATTEMPT_TIMEOUT;
     let mut may_have_happened = false;
     let mut hint = None;
     while Instant::now() < deadline {
         let known = status();
+        let attempt_deadline = deadline.min(Instant::now() + patience);
         let target = hint.take().or(known.leader_id).unwrap_or(known.node_id);
         let attempt = match known.members.iter().find(|member| member.id == target) {
             Some(member) if target != known.node_id => {
                 let address = &member.raft_address;
-                on_other_node(peers, target, address, encoded.clone(), deadline).await
+                on_other_node(peers, target, address, encoded.clone(), attempt_deadline).await
             }
-            _ => on_this_node(raft, encoded.clone(), deadline).await,
+            _ => on_this_node(raft, encoded.clone(), attempt_deadline).await,
         };
         match attempt {
             Attempt::Done(reply) => return Ok(Reply::decode(&reply)?),
@@ -122,12 +133,18 @@ pub(crate) async fn until_done(
             Attempt::Unknown(why) => {
                 tracing::debug!(why, target, "proposal without an outcome, retrying");
                 may_have_happened = true;
+                patience *= 2;
                 pause(deadline).await;
             }
+            Attempt::Refused(why) => return Err(ProposeError::Refused(why)),
             Attempt::Stopped => return Err(ProposeError::Shutdown),
         }
     }
-    Err(if may_have_happened { ProposeError::Timeout } else { ProposeError::NoLeader })
+    Err(if may_have_happened {
+        ProposeError::Timeout
+    } else {
+        ProposeError::NoLeader
+    })
 }
 
 /// The output of `future`, or `None` once the deadline has passed.

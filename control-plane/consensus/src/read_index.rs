@@ -18,7 +18,7 @@ use tonic::Request;
 
 use crate::{
     error::ReadError,
-    peers::Peers,
+    peers::{Lane, Peers},
     propose::{before, pause},
     state_machine::StateMachine,
     status::Status,
@@ -60,11 +60,13 @@ pub(crate) async fn on_this_node(
 }
 
 async fn on_other_node(peers: &Peers, node: u64, address: &str, deadline: Instant) -> Confirmed {
-    let mut client = match peers.client(node, address) {
+    let mut client = match peers.client(Lane::Request, node, address) {
         Ok(client) => client,
         Err(error) => return Confirmed::Failed(error.to_string()),
     };
-    let mut request = Request::new(ReadIndexRequest { stamp: peers.stamp() });
+    let mut request = Request::new(ReadIndexRequest {
+        stamp: peers.stamp(),
+    });
     request.set_timeout(deadline.saturating_duration_since(Instant::now()));
     match before(deadline, client.read_index(request)).await {
         None => Confirmed::Failed("no answer from the leader in time".to_owned()),

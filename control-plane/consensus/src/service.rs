@@ -2,19 +2,24 @@
 //!
 //! A message from another cluster is refused before consensus sees it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures::{Stream, StreamExt as _};
 use openraft::{Raft, storage::Snapshot};
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_proto::raft::v1::{
     self as pb, forward_reply, raft_service_server::RaftService, read_index_reply,
 };
-use tidegate_state::TXN_BYTES_MAX;
+use tidegate_state::Txn;
 use tidegate_storage::{SNAPSHOT_CHUNK_BYTES_MAX, SnapshotChunk, SnapshotStore};
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::{
+    admission::admit,
     peers::Peers,
     propose::{self, Attempt},
     read_index::{self, Confirmed},
@@ -29,12 +34,16 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest Raft snapshot taken from a peer: the size limit of a node's store.
 const SNAPSHOT_BYTES_MAX: u64 = 50 << 30;
 
+/// A peer that sends nothing of a snapshot for this long has given up or hangs.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The service behind [`crate::Consensus::raft_service`].
 #[derive(Debug, Clone)]
 pub struct RaftEndpoint {
     raft: Raft<TypeConfig, StateMachine>,
     peers: Peers,
     snapshots: SnapshotStore,
+    incoming: Arc<Semaphore>,
 }
 
 impl RaftEndpoint {
@@ -42,8 +51,14 @@ impl RaftEndpoint {
         raft: Raft<TypeConfig, StateMachine>,
         peers: Peers,
         snapshots: SnapshotStore,
+        incoming: Arc<Semaphore>,
     ) -> Self {
-        Self { raft, peers, snapshots }
+        Self {
+            raft,
+            peers,
+            snapshots,
+            incoming,
+        }
     }
 
     fn check(&self, stamp: Option<&pb::ClusterStamp>) -> Result<(), Status> {
@@ -51,7 +66,10 @@ impl RaftEndpoint {
         if stamp.cluster_id == self.peers.cluster_id() {
             return Ok(());
         }
-        tracing::warn!(from = stamp.from_node, "message from another cluster refused");
+        tracing::warn!(
+            from = stamp.from_node,
+            "message from another cluster refused"
+        );
         Err(Status::permission_denied("a message of another cluster"))
     }
 
@@ -64,7 +82,10 @@ impl RaftEndpoint {
     fn seal<T: Serialize>(&self, answer: &T) -> Result<Response<pb::Envelope>, Status> {
         let payload = encode(answer)
             .map_err(|error| Status::internal(format!("unsendable answer: {error}")))?;
-        Ok(Response::new(pb::Envelope { stamp: self.peers.stamp(), payload: payload.into() }))
+        Ok(Response::new(pb::Envelope {
+            stamp: self.peers.stamp(),
+            payload: payload.into(),
+        }))
     }
 }
 
@@ -83,10 +104,7 @@ impl RaftService for RaftEndpoint {
         self.seal(&self.raft.append_entries(message).await.map_err(stopped)?)
     }
 
-    async fn vote(
-        &self,
-        request: Request<pb::Envelope>,
-    ) -> Result<Response<pb::Envelope>, Status> {
+    async fn vote(&self, request: Request<pb::Envelope>) -> Result<Response<pb::Envelope>, Status> {
         let message = self.open(request.get_ref())?;
         self.seal(&self.raft.vote(message).await.map_err(stopped)?)
     }
@@ -104,7 +122,13 @@ impl RaftService for RaftEndpoint {
         request: Request<pb::Envelope>,
     ) -> Result<Response<pb::Envelope>, Status> {
         let message = self.open(request.get_ref())?;
-        self.seal(&self.raft.handle_transfer_leader(message).await.map_err(stopped)?)
+        self.seal(
+            &self
+                .raft
+                .handle_transfer_leader(message)
+                .await
+                .map_err(stopped)?,
+        )
     }
 
     async fn install_snapshot(
@@ -112,33 +136,47 @@ impl RaftService for RaftEndpoint {
         request: Request<Streaming<pb::SnapshotChunk>>,
     ) -> Result<Response<pb::Envelope>, Status> {
         let mut chunks = request.into_inner();
-        let first = chunks.message().await?;
+        let first = next_chunk(&mut chunks).await?;
         let first = first.ok_or_else(|| Status::invalid_argument("an empty snapshot stream"))?;
         self.check(first.stamp.as_ref())?;
+        // One transfer fills the disk at most once over, and two at once would only slow each other down. The sender
+        // takes this answer for a node out of reach and comes back after a pause.
+        let _only = self
+            .incoming
+            .try_acquire()
+            .map_err(|_taken| Status::unavailable("another snapshot is coming in"))?;
         let (vote, meta): (Vote, SnapshotMeta) = decode(&first.header)
             .map_err(|error| Status::invalid_argument(format!("unreadable header: {error}")))?;
 
-        let mut incoming = self.snapshots.receive(SNAPSHOT_BYTES_MAX).map_err(refused)?;
-        while let Some(chunk) = chunks.message().await? {
+        let mut incoming = self
+            .snapshots
+            .receive(SNAPSHOT_BYTES_MAX)
+            .map_err(refused)?;
+        while let Some(chunk) = next_chunk(&mut chunks).await? {
             if chunk.data.len() > SNAPSHOT_CHUNK_BYTES_MAX {
                 return Err(Status::invalid_argument("a snapshot chunk over the limit"));
             }
             let hash = <[u8; 32]>::try_from(chunk.hash.as_ref())
                 .map_err(|_length| Status::invalid_argument("a chunk hash has 32 bytes"))?;
-            let chunk = SnapshotChunk { data: chunk.data, hash };
+            let chunk = SnapshotChunk {
+                data: chunk.data,
+                hash,
+            };
             // Writing goes to disk; heartbeats must not wait for it.
-            incoming = tokio::task::spawn_blocking(move || {
-                incoming.push(&chunk).map(|()| incoming)
-            })
-            .await
-            .map_err(stopped)?
-            .map_err(refused)?;
+            incoming =
+                tokio::task::spawn_blocking(move || incoming.push(&chunk).map(|()| incoming))
+                    .await
+                    .map_err(stopped)?
+                    .map_err(refused)?;
         }
         let snapshot = tokio::task::spawn_blocking(move || incoming.finish())
             .await
             .map_err(stopped)?
             .map_err(refused)?;
-        let installed = self.raft.install_full_snapshot(vote, Snapshot { meta, snapshot }).await;
+        let installed = self
+            .raft
+            .install_full_snapshot(vote, Snapshot { meta, snapshot })
+            .await;
         self.seal(&installed.map_err(stopped)?)
     }
 
@@ -148,17 +186,19 @@ impl RaftService for RaftEndpoint {
     ) -> Result<Response<pb::ForwardReply>, Status> {
         let request = request.into_inner();
         self.check(request.stamp.as_ref())?;
-        if request.txn.len() > TXN_BYTES_MAX {
-            return Err(Status::invalid_argument("a transaction over the limit"));
-        }
+        let txn = Txn::decode(&request.txn).map_err(|error| {
+            Status::invalid_argument(format!("unreadable transaction: {error}"))
+        })?;
+        admit(&txn, request.txn.len())
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let timeout = Duration::from_millis(request.deadline_ms.into()).min(FORWARD_TIMEOUT_MAX);
         let deadline = Instant::now() + timeout;
-        let kind = match propose::on_this_node(&self.raft, request.txn.to_vec(), deadline).await {
-            Attempt::Done(reply) => forward_reply::Kind::Reply(reply.into()),
+        let kind = match propose::on_this_node(&self.raft, request.txn, deadline).await {
+            Attempt::Done(reply) => forward_reply::Kind::Reply(reply),
             Attempt::NotLeader(leader) => {
                 forward_reply::Kind::NotLeader(leader.unwrap_or_default())
             }
-            Attempt::Unknown(why) => forward_reply::Kind::Failed(why),
+            Attempt::Unknown(why) | Attempt::Refused(why) => forward_reply::Kind::Failed(why),
             Attempt::Stopped => forward_reply::Kind::Failed("the node is stopping".to_owned()),
         };
         Ok(Response::new(pb::ForwardReply { kind: Some(kind) }))
@@ -186,8 +226,27 @@ impl RaftService for RaftEndpoint {
     ) -> Result<Response<pb::TransferLeaderReply>, Status> {
         self.check(request.get_ref().stamp.as_ref())?;
         let to = request.get_ref().to_node;
-        self.raft.trigger().transfer_leader(to).await.map_err(stopped)?;
+        self.raft
+            .trigger()
+            .transfer_leader(to)
+            .await
+            .map_err(stopped)?;
         Ok(Response::new(pb::TransferLeaderReply {}))
+    }
+}
+
+/// The next piece of a snapshot; a stream that falls silent is an error.
+async fn next_chunk(
+    chunks: &mut (impl Stream<Item = Result<pb::SnapshotChunk, Status>> + Unpin),
+) -> Result<Option<pb::SnapshotChunk>, Status> {
+    match timeout(CHUNK_TIMEOUT, chunks.next()).await {
+        Ok(chunk) => chunk.transpose(),
+        Err(_elapsed) => {
+            tracing::warn!("raft snapshot given up: its sender fell silent");
+            Err(Status::deadline_exceeded(format!(
+                "no chunk for {CHUNK_TIMEOUT:?}"
+            )))
+        }
     }
 }
 
@@ -195,4 +254,24 @@ impl RaftService for RaftEndpoint {
 fn refused(error: tidegate_storage::Error) -> Status {
     tracing::warn!(%error, "raft snapshot refused");
     Status::data_loss(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_stream_may_pause_but_not_fall_silent() {
+        let chunk = || Ok(pb::SnapshotChunk::default());
+        let slow = stream::once(async move {
+            tokio::time::sleep(CHUNK_TIMEOUT - Duration::from_millis(1)).await;
+            chunk()
+        });
+        let mut chunks = std::pin::pin!(slow.chain(stream::pending()));
+        assert!(next_chunk(&mut chunks).await.unwrap().is_some());
+        let silent = next_chunk(&mut chunks).await.unwrap_err();
+        assert_eq!(silent.code(), tonic::Code::DeadlineExceeded);
+    }
 }

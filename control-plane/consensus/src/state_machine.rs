@@ -20,7 +20,9 @@ use tokio::{
 
 use crate::{
     error::corrupt,
-    types::{Entry, LogId, Outcome, SnapshotMeta, StoredMembership, TypeConfig, decode, encode, mark},
+    types::{
+        Entry, LogId, Outcome, SnapshotMeta, StoredMembership, TypeConfig, decode, encode, mark,
+    },
 };
 
 /// Entries applied in one batch at most, so that a long replay neither holds all replies back nor fills memory.
@@ -53,7 +55,12 @@ impl StateMachine {
         events: broadcast::Sender<Arc<AppliedBatch>>,
         applied: watch::Sender<u64>,
     ) -> Self {
-        Self { state, snapshots, events, applied }
+        Self {
+            state,
+            snapshots,
+            events,
+            applied,
+        }
     }
 
     /// Applies and commits entries that follow each other; runs on a blocking thread.
@@ -84,7 +91,7 @@ impl StateMachine {
                         .unwrap_or_else(|error| end_process("applying a log entry", &error));
                     overlay.absorb(applied.writes);
                     events.extend(applied.events);
-                    Outcome(applied.reply.encode())
+                    Outcome(applied.reply.encode().into())
                 }
             });
         }
@@ -94,7 +101,14 @@ impl StateMachine {
             applied: &applied,
             membership: membership.as_deref(),
         })?;
-        Ok((outcomes, AppliedBatch { index: applied.index, events, reset: false }))
+        Ok((
+            outcomes,
+            AppliedBatch {
+                index: applied.index,
+                events,
+                reset: false,
+            },
+        ))
     }
 
     /// Tells waiting readers and followers of events; nobody listening is fine.
@@ -106,10 +120,7 @@ impl StateMachine {
         self.applied.send_replace(index);
     }
 
-    async fn apply_batch(
-        &self,
-        batch: Vec<EntryResponder<TypeConfig>>,
-    ) -> io::Result<()> {
+    async fn apply_batch(&self, batch: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
         let (entries, responders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let machine = self.clone();
         let (outcomes, batch) = spawn_blocking(move || machine.commit(&entries))
@@ -132,12 +143,16 @@ impl StateMachine {
             None => None,
         };
         let last_membership = match snapshot.membership() {
-            Some(bytes) => {
-                decode(bytes).map_err(|error| corrupt("snapshot membership", &error))?
-            }
+            Some(bytes) => decode(bytes).map_err(|error| corrupt("snapshot membership", &error))?,
             None => StoredMembership::default(),
         };
-        Ok(Snapshot { meta: SnapshotMeta { last_log_id, last_membership }, snapshot })
+        Ok(Snapshot {
+            meta: SnapshotMeta {
+                last_log_id,
+                last_membership,
+            },
+            snapshot,
+        })
     }
 }
 
@@ -170,7 +185,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 self.apply_batch(std::mem::take(&mut batch)).await?;
             }
         }
-        if batch.is_empty() { Ok(()) } else { self.apply_batch(batch).await }
+        if batch.is_empty() {
+            Ok(())
+        } else {
+            self.apply_batch(batch).await
+        }
     }
 
     async fn get_snapshot_builder(&mut self) -> Self {
@@ -194,7 +213,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             .await
             .map_err(|error| io::Error::other(format!("installing panicked: {error}")))??;
         let index = meta.last_log_id.map_or(0, |log_id| log_id.index);
-        self.announce(AppliedBatch { index, events: Vec::new(), reset: true });
+        self.announce(AppliedBatch {
+            index,
+            events: Vec::new(),
+            reset: true,
+        });
         Ok(())
     }
 
@@ -208,9 +231,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 impl RaftSnapshotBuilder<TypeConfig> for StateMachine {
     type SnapshotData = RaftSnapshot;
 
-    async fn build_snapshot(
-        &mut self,
-    ) -> Result<SnapshotOf<TypeConfig, RaftSnapshot>, io::Error> {
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, RaftSnapshot>, io::Error> {
         let (snapshots, view) = (self.snapshots.clone(), self.state.snapshot());
         let built = spawn_blocking(move || snapshots.build(&view))
             .await

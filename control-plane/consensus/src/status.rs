@@ -51,7 +51,10 @@ impl Status {
             term: metrics.current_term,
             is_leader: metrics.state.is_leader(),
             last_log: metrics.last_log_index.unwrap_or_default(),
-            committed: metrics.local_committed.as_ref().map_or(0, |log_id| log_id.index),
+            committed: metrics
+                .local_committed
+                .as_ref()
+                .map_or(0, |log_id| log_id.index),
             applied,
             members: members.collect(),
             voters: voters(&metrics.membership_config),

@@ -17,13 +17,18 @@ impl StoreBuilder<TypeConfig, Log, StateMachine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, Log, StateMachine), StorageError<TypeConfig>> {
         let directory = TempDir::new().unwrap();
         let path = directory.path();
-        let log = LogStore::open(&path.join("log"), LogLimits::default()).unwrap();
+        // A queue of one makes every write wait for the one before.
+        let limits = LogLimits {
+            queue_len_max: 1,
+            ..LogLimits::default()
+        };
+        let log = LogStore::open(&path.join("log"), limits).unwrap();
         let state = StateDb::open(&path.join("state")).unwrap();
         let snapshots = SnapshotStore::open(&path.join("snapshots"), state.clone()).unwrap();
         let (events, _) = broadcast::channel(16);
         let (applied, _) = watch::channel(0);
         let machine = StateMachine::new(state, snapshots, events, applied);
-        Ok((directory, Log::new(log), machine))
+        Ok((directory, Log::new(log, limits), machine))
     }
 }
 

@@ -77,7 +77,9 @@ pub(crate) async fn maintain(raft: Raft<TypeConfig, StateMachine>, state: StateD
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
             let index = |log_id: &Option<_>| -> u64 {
-                log_id.as_ref().map_or(0, |log_id: &crate::types::LogId| log_id.index)
+                log_id
+                    .as_ref()
+                    .map_or(0, |log_id: &crate::types::LogId| log_id.index)
             };
             (index(&metrics.last_applied), index(&metrics.snapshot))
         };

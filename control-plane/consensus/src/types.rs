@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use bytes::Bytes;
 use openraft::type_config::alias::{EntryOf, LogIdOf, SnapshotMetaOf, StoredMembershipOf, VoteOf};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tidegate_storage::LogMark;
@@ -23,7 +24,7 @@ pub(crate) type SnapshotMeta = SnapshotMetaOf<TypeConfig>;
 
 /// An encoded transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Command(pub Vec<u8>);
+pub(crate) struct Command(pub Bytes);
 
 impl fmt::Display for Command {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +34,7 @@ impl fmt::Display for Command {
 
 /// An encoded reply; empty for entries that are no transactions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Outcome(pub Vec<u8>);
+pub(crate) struct Outcome(pub Bytes);
 
 /// How a node is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +58,10 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, postcard::E
 
 /// The position of an entry, as storage keeps it.
 pub(crate) fn mark(log_id: &LogId) -> Result<LogMark, postcard::Error> {
-    Ok(LogMark { index: log_id.index, id: encode(log_id)?.into() })
+    Ok(LogMark {
+        index: log_id.index,
+        id: encode(log_id)?.into(),
+    })
 }
 
 /// Ids of the voters of a membership.

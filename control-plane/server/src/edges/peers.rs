@@ -51,7 +51,6 @@ impl Peers {
     ) -> Self {
         let stamp = ClusterStamp {
             cluster_id,
-            epoch: 0,
             from_node: node_id,
         };
         Self {

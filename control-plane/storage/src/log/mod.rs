@@ -59,7 +59,8 @@ const PURGED: &[u8] = b"purged";
 /// Bounds of the log's memory.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLimits {
-    /// Writes that may wait for the writer thread; further ones block the caller.
+    /// Writes that may wait for the writer thread; further ones block the caller, who can avoid
+    /// that by counting those whose completion has not run.
     pub queue_len_max: usize,
     /// Bytes of written entries kept in memory for replication and apply.
     pub cache_bytes_max: usize,
@@ -191,13 +192,13 @@ impl LogStore {
     }
 
     /// Remembers the newest committed log id, a hint for the next start that needs no fsync;
-    /// readers see it at once.
+    /// readers see it at once. `done` runs when it is written.
     ///
     /// # Errors
     /// [`Error::WriterStopped`] at shutdown.
-    pub fn save_committed(&mut self, committed: Bytes) -> Result<(), Error> {
+    pub fn save_committed(&mut self, committed: Bytes, done: Completion) -> Result<(), Error> {
         *self.shared.committed.write() = Some(committed.clone());
-        self.send(Command::Committed { committed })
+        self.send(Command::Committed { committed, done })
     }
 
     /// Removes every entry from index `from` on.

@@ -100,8 +100,7 @@ fn an_entry_is_readable_before_it_is_durable() {
 fn a_committed_hint_is_seen_at_once_and_needs_no_fsync() {
     let directory = TempDir::new().unwrap();
     let mut log = open(directory.path());
-    log.save_committed(Bytes::from_static(b"committed"))
-        .unwrap();
+    durably(|done| log.save_committed(Bytes::from_static(b"committed"), done));
     let reader = log.reader();
     let committed = Some(Bytes::from_static(b"committed"));
     assert_eq!(reader.committed(), committed);

@@ -38,6 +38,7 @@ pub(super) enum Command {
     },
     Committed {
         committed: Bytes,
+        done: Completion,
     },
     Truncate {
         generation: u64,
@@ -135,7 +136,7 @@ impl Writer {
                     entries_written += entries.len() as u64;
                 }
                 Command::Vote { vote, .. } => batch.put_cf(&meta_family, VOTE, vote),
-                Command::Committed { committed } => {
+                Command::Committed { committed, .. } => {
                     batch.put_cf(&meta_family, COMMITTED, committed);
                 }
                 Command::Truncate { from, .. } => batch.delete_range_cf(
@@ -185,7 +186,7 @@ impl Writer {
                 *self.shared.vote.write() = Some(vote);
                 done();
             }
-            Command::Committed { .. } => {}
+            Command::Committed { done, .. } => done(),
             Command::Truncate {
                 generation,
                 from,
