@@ -66,11 +66,11 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Makes an alarm from anything that explains itself.
-    pub fn new(code: AlarmCode, detail: impl ToString) -> Self {
+    /// Makes an alarm.
+    pub fn new(code: AlarmCode, detail: impl Into<String>) -> Self {
         Self {
             code,
-            detail: detail.to_string(),
+            detail: detail.into(),
         }
     }
 }
@@ -80,12 +80,12 @@ impl From<VerifyError> for Alarm {
         let code = AlarmCode::ALL
             .into_iter()
             .find(|code| code.as_str() == error.code());
-        Self::new(code.unwrap_or(AlarmCode::Malformed), error)
+        Self::new(code.unwrap_or(AlarmCode::Malformed), error.to_string())
     }
 }
 
 impl From<KeysetError> for Alarm {
     fn from(error: KeysetError) -> Self {
-        Self::new(AlarmCode::Keyset, error)
+        Self::new(AlarmCode::Keyset, error.to_string())
     }
 }

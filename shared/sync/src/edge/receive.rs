@@ -101,7 +101,7 @@ impl Receiving {
     /// Takes one encoded `Changes`.
     pub(super) fn take(mut self: Box<Self>, chunk: &Bytes) -> Result<Received, Alarm> {
         let changes = Changes::decode(chunk.clone())
-            .map_err(|error| Alarm::new(AlarmCode::Malformed, error))?;
+            .map_err(|error| Alarm::new(AlarmCode::Malformed, error.to_string()))?;
         for change in changes.changes {
             let change = self.check(change)?;
             self.staged

@@ -72,7 +72,7 @@ impl Walking {
             let children = children_from_wire(node.children)?;
             self.walk
                 .accept(&node.path, &children)
-                .map_err(|error| Alarm::new(AlarmCode::Diverged, error))?;
+                .map_err(|error| Alarm::new(AlarmCode::Diverged, error.to_string()))?;
         }
         self.next()
     }

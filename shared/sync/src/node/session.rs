@@ -43,6 +43,10 @@ pub struct Opening {
 
 /// What happens to a session.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one input lives at a time, and nearly all are messages: a box would cost an allocation each"
+)]
 pub enum Input {
     /// A message of the edge.
     Edge(EdgeMessage),
@@ -350,7 +354,7 @@ impl NodeSession {
             Some(Kind::Ack(ack)) => self.acknowledged(&ack, now_ms, effects),
             Some(Kind::Nack(nack)) => nacked(nack, effects),
             Some(Kind::Refuse(refuse)) => {
-                self.update_refused(refuse, now_ms, effects);
+                self.update_refused(&refuse, now_ms, effects);
                 Ok(())
             }
             Some(Kind::Beat(beat)) => {
@@ -415,7 +419,7 @@ impl NodeSession {
 
     fn update_refused(
         &mut self,
-        refuse: tidegate_proto::sync::v1::Refuse,
+        refuse: &tidegate_proto::sync::v1::Refuse,
         now_ms: u64,
         effects: &mut Vec<Effect>,
     ) {

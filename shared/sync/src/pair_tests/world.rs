@@ -6,10 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use proptest::prelude::*;
-use tidegate_proto::sync::v1::{
-    Changes, EdgeMessage, NodeMessage, Update, edge_message, node_message,
-};
+use tidegate_proto::sync::v1::{EdgeMessage, NodeMessage, edge_message, node_message};
 use tidegate_view::{
     EMPTY_ROOT, FORMAT, FileSigner, Hash, Keyset, Manifest, OnlineKey, PublicKey, RootPin,
     SignedKeyset, SignedManifest, Signer, TreeChange, VerifiedView, ViewTree, diff, object_hash,
