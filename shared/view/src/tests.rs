@@ -1,3 +1,5 @@
+//! Trust from the pinned root to a verified view, and everything a peer may get wrong on the way.
+
 use bytes::Bytes;
 
 use crate::{
