@@ -1,3 +1,5 @@
+//! What transactions do to the state, what they are refused for, and what the replicated format keeps.
+
 use bytes::Bytes;
 
 use crate::{
