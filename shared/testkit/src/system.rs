@@ -360,7 +360,7 @@ impl System {
                 .filter(|word| !word.is_empty())
                 .map(str::to_owned)
                 .collect();
-            if words.iter().any(|word| *word == wanted) {
+            if words.contains(&wanted) {
                 return Ok((Pid::from_raw(pid), words));
             }
         }
