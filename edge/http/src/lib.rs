@@ -2,17 +2,10 @@
 //! `bind`, `upstream`), and between them the life of one request ([`Gateway`]) on a configuration
 //! compiled when it was activated ([`compile`]).
 
+pub mod access_log;
 pub mod balance;
-pub mod request_id;
-pub mod routing;
 pub mod bind;
 pub mod body;
-pub mod h1;
-mod io;
-pub mod server;
-mod timers;
-pub mod upstream;
-pub mod access_log;
 pub mod clock;
 pub mod compile;
 pub mod endpoint;
@@ -20,8 +13,15 @@ mod error_response;
 mod exchange;
 pub mod flow;
 pub mod forward;
+pub mod h1;
+mod io;
 mod live;
 pub mod metrics;
 pub mod plan;
+pub mod request_id;
+pub mod routing;
+pub mod server;
+mod timers;
+pub mod upstream;
 pub use exchange::{Gateway, GatewayParts, GatewaySettings};
 pub use live::Live;

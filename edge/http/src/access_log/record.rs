@@ -54,7 +54,7 @@ pub struct AccessRecord {
     pub http_version: &'static str,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Status sent to the client.
+    /// Status sent to the client; 499 if it left before.
     pub status: u16,
     /// Client address, from `X-Forwarded-For` if present.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,11 +78,11 @@ pub struct AccessRecord {
     /// Response body bytes handed to the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_content_length: Option<u64>,
-    /// Error key of a failure.
+    /// Error key of a failure; `CLIENT_ABORTED_DURING_RESPONSE_ERROR` with the status that was sent
+    /// if the client left while it received the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_key: Option<String>,
-    /// What went wrong, for operators; for `CLIENT_ABORTED_DURING_RESPONSE_ERROR` the status is
-    /// the one that was sent.
+    /// What went wrong, for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
     /// Id of the edge.

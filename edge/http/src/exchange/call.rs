@@ -11,11 +11,12 @@ use tidegate_expression::{Text, Value};
 use tidegate_policy::{Exchange, Failure, Invoker, MockResponse};
 
 use super::{
-    Gateway,
+    Gateway, client_closed_request,
     life::{Interruption, Life},
+    observed::CLIENT_ABORTED,
 };
 use crate::{
-    body::Body,
+    body::{Body, BodyError},
     endpoint::{Destination, Endpoints},
     forward::{TargetPath, upstream_uri},
     upstream::{UpstreamError, UpstreamTarget},
@@ -218,11 +219,18 @@ pub(super) fn connection_error() -> Failure {
     Failure::new(StatusCode::BAD_GATEWAY).with_key("GATEWAY_CLIENT_CONNECTION_ERROR")
 }
 
+/// The failure of a request whose client left while its body was read.
+pub(super) fn client_aborted() -> Failure {
+    Failure::new(client_closed_request()).with_key(CLIENT_ABORTED)
+}
+
 fn failure(error: UpstreamError) -> Interruption {
-    let failure = if error.is_timeout() {
-        Failure::new(StatusCode::GATEWAY_TIMEOUT).with_key("REQUEST_TIMEOUT")
-    } else {
-        connection_error()
+    let failure = match &error {
+        UpstreamError::RequestBody(BodyError::ClientAborted) => client_aborted(),
+        error if error.is_timeout() => {
+            Failure::new(StatusCode::GATEWAY_TIMEOUT).with_key("REQUEST_TIMEOUT")
+        }
+        _ => connection_error(),
     };
     Box::new(failure.with_cause(error)).into()
 }

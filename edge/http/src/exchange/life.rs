@@ -219,11 +219,12 @@ impl<'s> Life<'s> {
             .collect(context.settings.content_bytes_max)
             .await
             .map_err(|error| {
-                let status = match &error {
-                    BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-                    _ => StatusCode::BAD_REQUEST,
+                let failure = match &error {
+                    BodyError::TooLarge { .. } => Failure::new(StatusCode::PAYLOAD_TOO_LARGE),
+                    BodyError::ClientAborted => call::client_aborted(),
+                    _ => Failure::new(StatusCode::BAD_REQUEST),
                 };
-                Box::new(Failure::new(status).with_cause(error))
+                Box::new(failure.with_cause(error))
             })?;
         self.exchange.request.content.set(content);
         Ok(())
@@ -294,7 +295,7 @@ impl<'s> Life<'s> {
     }
 
     /// After the API: the fields that every answer carries.
-    pub(super) fn finish(&mut self, _gateway: &Gateway) -> Reply {
+    pub(super) fn finish(&mut self) -> Reply {
         let facts = &mut self.exchange.response;
         let mut headers = std::mem::take(&mut facts.headers);
         self.ids.write(&mut headers);

@@ -17,14 +17,14 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use rand::rngs::SmallRng;
 use tidegate_expression::Text;
 use tidegate_policy::{NodeFacts as PolicyNode, Services};
 
 use crate::{
     Live,
-    access_log::AccessLog,
+    access_log::{AccessLog, AccessRecord},
     body::Body,
     clock::{SystemAmbient, now_ms},
     compile::NodeFacts,
@@ -169,21 +169,27 @@ impl Gateway {
             instant: Instant::now(),
             timestamp_ms: now_ms(),
         };
+        let is_head = request.method() == Method::HEAD;
         let head = self.access_log.as_ref().map(|_| Head::of(&request));
-        let mut life = Life::begin(self, route, request, connection, arrival);
-        let lived = AssertUnwindSafe(life.run(self)).catch_unwind().await;
+        let mut unanswered = Unanswered {
+            gateway: self,
+            counters: snapshot.counters(route, &self.metrics),
+            arrival,
+            head,
+            life: Life::begin(self, route, request, connection, arrival),
+            is_answered: false,
+        };
+        let lived = AssertUnwindSafe(unanswered.life.run(self))
+            .catch_unwind()
+            .await;
         if lived.is_err() {
-            life.abandon();
+            unanswered.life.abandon();
         }
-        let counters = snapshot.counters(route, &self.metrics);
-        let reply = life.finish(self);
+        let reply = unanswered.life.finish();
         let status = status(&reply);
-        self.metrics
-            .answered(counters, status, arrival.instant.elapsed());
-        match (head, &self.access_log) {
-            (Some(head), Some(log)) => {
-                let record = head.record(&life, status, arrival);
-                observed::log_when_sent(reply, record, log, &self.metrics)
+        match (unanswered.account(status), &self.access_log) {
+            (Some(record), Some(log)) => {
+                observed::log_when_sent(reply, record, is_head, log, &self.metrics)
             }
             _ => reply,
         }
@@ -210,11 +216,52 @@ impl Gateway {
             Some(log) => {
                 let head = Head::of(request);
                 let record = head.unrouted(&ids, connection, &self.context.node, arrival);
-                observed::log_when_sent(reply, record, log, &self.metrics)
+                let is_head = request.method() == Method::HEAD;
+                observed::log_when_sent(reply, record, is_head, log, &self.metrics)
             }
             None => reply,
         }
     }
+}
+
+/// A request without an answer yet. Whoever drops it takes the client's place, which has left.
+struct Unanswered<'a> {
+    gateway: &'a Gateway,
+    counters: &'a ApiCounters,
+    arrival: Arrival,
+    /// Present while the access log is on.
+    head: Option<Head>,
+    life: Life<'a>,
+    is_answered: bool,
+}
+
+impl Unanswered<'_> {
+    /// Counts the request once, and makes its record if one is wanted.
+    fn account(&mut self, status: StatusCode) -> Option<Box<AccessRecord>> {
+        self.is_answered = true;
+        let duration = self.arrival.instant.elapsed();
+        let metrics = &self.gateway.metrics;
+        metrics.answered(self.counters, status, duration);
+        let head = self.head.take()?;
+        Some(head.record(&self.life, status, self.arrival))
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let record = self.account(client_closed_request());
+        if let (Some(record), Some(log)) = (record, &self.gateway.access_log) {
+            observed::log_abandoned(record, log, &self.gateway.metrics);
+        }
+    }
+}
+
+/// The status in accounts of a request whose client did not wait for the answer; nobody receives it.
+fn client_closed_request() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 impl Handler for Gateway {

@@ -1,27 +1,24 @@
 //! The access record of an exchange, written when the last byte of the response was handed over.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context as TaskContext, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{Request, StatusCode, Version, header::CONTENT_LENGTH, header::HOST};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use tidegate_policy::NodeFacts;
 
 use super::{Arrival, forwarded::TransactionIds, life::Life};
 use crate::{
     access_log::{AccessLog, AccessRecord},
-    body::{Body, BodyError},
+    body::{Body, BodyEnd, BodyError},
     metrics::WorkerMetrics,
     server::{ConnectionFacts, Reply},
 };
 
 /// Key of a response that the client did not wait for.
-const CLIENT_ABORTED: &str = "CLIENT_ABORTED_DURING_RESPONSE_ERROR";
+pub(super) const CLIENT_ABORTED: &str = "CLIENT_ABORTED_DURING_RESPONSE_ERROR";
+
+/// Key of a response that the endpoint broke off after its head.
+const UPSTREAM_ABORTED: &str = "UPSTREAM_ABORTED_DURING_RESPONSE";
 
 /// What a record keeps of the request as it arrived.
 pub(super) struct Head {
@@ -152,109 +149,64 @@ impl Head {
     }
 }
 
-/// Sends the record off once the response is complete or given up.
+/// Sends the record off once the response is complete or given up. `is_bodyless` tells that the
+/// response has no content whatever its body says: an answer to HEAD.
 pub(super) fn log_when_sent(
     reply: Reply,
     record: Box<AccessRecord>,
+    is_bodyless: bool,
     log: &AccessLog,
     metrics: &Arc<WorkerMetrics>,
 ) -> Reply {
-    let pending = PendingRecord {
-        record: Some(record),
-        log: log.clone(),
-        metrics: Arc::clone(metrics),
-    };
     match reply {
-        Reply::Response(response) => Reply::Response(response.map(|body| {
-            if body.is_end_stream() {
-                let mut pending = pending;
-                pending.write(0, None);
-                return body;
-            }
-            Body::stream(ObservedBody {
-                body,
-                bytes: 0,
-                pending,
-            })
-        })),
+        Reply::Response(response) => {
+            let status = response.status();
+            let is_bodyless =
+                is_bodyless || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+            Reply::Response(response.map(|body| {
+                if is_bodyless || body.is_end_stream() {
+                    write(record, 0, None, log, metrics);
+                    return body;
+                }
+                let (log, metrics) = (log.clone(), Arc::clone(metrics));
+                body.observed(move |bytes, end| {
+                    write(record, bytes, error_key(end), &log, &metrics)
+                })
+            }))
+        }
         upgrade @ Reply::Upgrade { .. } => {
-            let mut pending = pending;
-            pending.write(0, None);
+            write(record, 0, None, log, metrics);
             upgrade
         }
     }
 }
 
-struct PendingRecord {
-    record: Option<Box<AccessRecord>>,
-    log: AccessLog,
-    metrics: Arc<WorkerMetrics>,
+/// Sends the record of a request off whose client left before it was answered.
+pub(super) fn log_abandoned(record: Box<AccessRecord>, log: &AccessLog, metrics: &WorkerMetrics) {
+    write(record, 0, Some(CLIENT_ABORTED), log, metrics);
 }
 
-impl PendingRecord {
-    fn write(&mut self, bytes: u64, error: Option<&'static str>) {
-        let Some(mut record) = self.record.take() else {
-            return;
-        };
-        record.response_content_length = Some(bytes);
-        if let Some(error) = error {
-            record.error_key = Some(error.to_owned());
-        }
-        if self.log.record(record).is_err() {
-            self.metrics.access_log_dropped();
-        }
-    }
-}
-
-/// Counts what passes; used only while the access log is on.
-struct ObservedBody {
-    body: Body,
+fn write(
+    mut record: Box<AccessRecord>,
     bytes: u64,
-    pending: PendingRecord,
-}
-
-impl http_body::Body for ObservedBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                this.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if this.body.is_end_stream() {
-                    this.pending.write(this.bytes, None);
-                }
-            }
-            Poll::Ready(None) => this.pending.write(this.bytes, None),
-            Poll::Ready(Some(Err(_))) => {
-                this.pending
-                    .write(this.bytes, Some("UPSTREAM_ABORTED_DURING_RESPONSE"));
-            }
-            Poll::Pending => {}
-        }
-        polled
+    error: Option<&'static str>,
+    log: &AccessLog,
+    metrics: &WorkerMetrics,
+) {
+    record.response_content_length = Some(bytes);
+    if let Some(error) = error {
+        record.error_key = Some(error.to_owned());
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    if log.record(record).is_err() {
+        metrics.access_log_dropped();
     }
 }
 
-impl Drop for ObservedBody {
-    fn drop(&mut self) {
-        // A body without content is dropped unread (HEAD, 304): that is not the client's doing.
-        let is_read = self.bytes > 0 && !self.body.is_end_stream();
-        self.pending
-            .write(self.bytes, is_read.then_some(CLIENT_ABORTED));
+fn error_key(end: BodyEnd<'_>) -> Option<&'static str> {
+    match end {
+        BodyEnd::Complete => None,
+        BodyEnd::Abandoned | BodyEnd::Failed(BodyError::ClientAborted) => Some(CLIENT_ABORTED),
+        BodyEnd::Failed(_) => Some(UPSTREAM_ABORTED),
     }
 }
 

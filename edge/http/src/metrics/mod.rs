@@ -140,7 +140,7 @@ impl WorkerMetrics {
         Arc::clone(apis.entry(NO_API.into()).or_default())
     }
 
-    /// Counts one answered request.
+    /// Counts one answered request, or one whose client left before its answer (status 499).
     pub fn answered(&self, api: &ApiCounters, status: StatusCode, duration: Duration) {
         api.count(status);
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);

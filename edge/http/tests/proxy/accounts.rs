@@ -1,26 +1,18 @@
 //! Metrics and the access log of served requests.
 
-use std::fs;
-
-use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
-use tidegate_edge_http::{
-    GatewaySettings,
-    access_log::{AccessLog, AccessLogTarget},
-};
+use tidegate_edge_http::GatewaySettings;
 
 use crate::{
     client::get,
     definition::{api, key_plan, object, snapshot, subscription},
-    edge::Edge,
+    edge::{Edge, LogFile},
     upstream::Upstream,
 };
 
 #[test]
 fn every_request_is_counted_and_logged_without_its_key() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("access.log");
-    let (log, writer) = AccessLog::start(AccessLogTarget::File(path.clone())).unwrap();
+    let (log, file) = LogFile::start();
     let upstream = Upstream::echo("a");
     let mut definition = api("api", "/a", &[&format!("{}/base", upstream.url())]);
     definition["plans"] = json!([key_plan("gold")]);
@@ -31,10 +23,7 @@ fn every_request_is_counted_and_logged_without_its_key() {
     get(edge.address, "/a/x", &[("X-Gravitee-Api-Key", "wrong")]);
     get(edge.address, "/nowhere?api-key=secret", &[]);
 
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(edge.metrics.clone()));
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
+    let text = edge.scrape();
     for line in [
         r#"tidegate_edge_http_requests_total{api="api",status="2xx"} 1"#,
         r#"tidegate_edge_http_requests_total{api="api",status="4xx"} 1"#,
@@ -43,9 +32,7 @@ fn every_request_is_counted_and_logged_without_its_key() {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
     }
 
-    drop(edge);
-    writer.join();
-    let text = fs::read_to_string(&path).unwrap();
+    let text = file.text(edge);
     assert!(
         !text.contains("secret") && !text.contains("wrong"),
         "{text}"

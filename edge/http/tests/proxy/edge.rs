@@ -1,14 +1,18 @@
 //! An edge of two workers in this process.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::Value;
 use tidegate_edge_http::{
     Gateway, GatewayParts, GatewaySettings, Live,
-    access_log::AccessLog,
+    access_log::{AccessLog, AccessLogTarget, AccessLogWriter},
     bind::{Binds, Workers, start_workers},
     compile::{Compilation, NodeFacts, compile},
     metrics::Metrics,
@@ -78,6 +82,24 @@ impl Edge {
         edge
     }
 
+    /// What a scrape of the metrics would get.
+    pub fn scrape(&self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.metrics.clone()));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    /// Waits until a scrape has `line`.
+    pub fn wait_for(&self, line: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.scrape().lines().any(|found| found == line) {
+            assert!(Instant::now() < deadline, "{line} in\n{}", self.scrape());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Makes another configuration active.
     pub fn swap(&self, configuration: &ConfigSnapshot) -> Swapped {
         let previous = self.live.load();
@@ -85,6 +107,35 @@ impl Edge {
             compile(configuration, previous.as_deref(), &node());
         self.live.store(Arc::new(snapshot));
         Swapped { refused }
+    }
+}
+
+/// An access log in a directory of its own.
+pub struct LogFile {
+    directory: tempfile::TempDir,
+    writer: AccessLogWriter,
+}
+
+impl LogFile {
+    pub fn start() -> (AccessLog, Self) {
+        let directory = tempfile::tempdir().unwrap();
+        let target = AccessLogTarget::File(directory.path().join("access.log"));
+        let (log, writer) = AccessLog::start(target).unwrap();
+        (log, Self { directory, writer })
+    }
+
+    /// Stops the edge and reads what it wrote.
+    pub fn text(self, edge: Edge) -> String {
+        drop(edge);
+        self.writer.join();
+        fs::read_to_string(self.directory.path().join("access.log")).unwrap()
+    }
+
+    /// The records of [`LogFile::text`].
+    pub fn records(self, edge: Edge) -> Vec<Value> {
+        let text = self.text(edge);
+        let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        records.collect()
     }
 }
 

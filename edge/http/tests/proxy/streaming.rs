@@ -5,12 +5,15 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     sync::mpsc,
     thread,
+    time::Duration,
 };
+
+use tidegate_edge_http::GatewaySettings;
 
 use crate::{
     client::connect,
-    definition::api,
-    edge::Edge,
+    definition::{api, object, snapshot},
+    edge::{Edge, LogFile},
     upstream::{Upstream, chunk},
 };
 
@@ -46,9 +49,7 @@ fn the_first_bytes_of_a_request_arrive_before_the_last_are_sent() {
         .write_all(format!("{head}5\r\nfirst\r\n").as_bytes())
         .unwrap();
     assert_eq!(
-        first
-            .recv_timeout(std::time::Duration::from_secs(10))
-            .unwrap(),
+        first.recv_timeout(Duration::from_secs(10)).unwrap(),
         "first"
     );
     client.write_all(b"4\r\nlast\r\n0\r\n\r\n").unwrap();
@@ -83,6 +84,52 @@ fn the_first_bytes_of_a_response_arrive_before_the_last_are_made() {
     go_on.send(()).unwrap();
     assert_eq!(chunk(&mut reader).unwrap(), "last");
     assert_eq!(chunk(&mut reader).unwrap(), "");
+}
+
+/// More than the sockets between a client and an upstream hold.
+const LARGE: usize = 32 * 1024 * 1024;
+
+/// Sends as many bytes as it receives, at the same time.
+fn full_duplex_upstream() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        read_head(&mut reader);
+        thread::spawn(move || {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&vec![b'd'; LARGE]).unwrap();
+        });
+        std::io::copy(&mut reader.take(LARGE as u64), &mut std::io::sink()).unwrap();
+    });
+    url
+}
+
+#[test]
+fn a_client_that_reads_nothing_until_it_has_sent_everything_is_served_with_and_without_a_log() {
+    for is_logged in [false, true] {
+        let (log, _file) = LogFile::start();
+        let definition = object(api("api", "/", &[&full_duplex_upstream()]));
+        let edge = Edge::with(
+            &snapshot(1, vec![definition], vec![]),
+            GatewaySettings::default(),
+            is_logged.then_some(log),
+        );
+        let mut client = connect(edge.address);
+        client
+            .set_write_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {LARGE}\r\n\r\n");
+        client.write_all(head.as_bytes()).unwrap();
+        let sent = client.write_all(&vec![b'u'; LARGE]);
+        assert!(sent.is_ok(), "{sent:?}, logged: {is_logged}");
+        let mut reader = BufReader::new(client);
+        read_head(&mut reader);
+        let received = std::io::copy(&mut reader.take(LARGE as u64), &mut std::io::sink());
+        assert_eq!(received.unwrap(), LARGE as u64, "logged: {is_logged}");
+    }
 }
 
 #[test]

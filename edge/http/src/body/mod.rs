@@ -1,5 +1,8 @@
 //! A message body that streams: from a client, from an upstream, or made here.
 
+mod http2;
+mod observed;
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +12,10 @@ use http_body::{Body as _, Frame, SizeHint};
 use crate::h1::ChunkError;
 use crate::server::{ClientBody, Refusal};
 use crate::upstream::UpstreamBody;
+
+pub use self::http2::Http2Body;
+pub(crate) use self::http2::Sender;
+pub use self::observed::{BodyEnd, ObservedBody};
 
 /// The longest run of bytes gathered at once from a length that a peer announced.
 const COLLECT_RESERVE_MAX: u64 = 64 * 1024;
@@ -27,6 +34,8 @@ pub enum Body {
     Upstream(Box<UpstreamBody>),
     /// A body received over HTTP/2.
     Http2(Box<Http2Body>),
+    /// Any other body, while somebody waits for its end.
+    Observed(Box<ObservedBody>),
     /// Content made elsewhere.
     Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError>>>),
 }
@@ -91,6 +100,12 @@ impl Body {
         Body::Stream(Box::pin(body))
     }
 
+    /// Calls `on_end` once: when the body ends, fails, or is dropped before that.
+    #[must_use]
+    pub fn observed(self, on_end: impl FnOnce(u64, BodyEnd<'_>) + 'static) -> Body {
+        Body::Observed(Box::new(ObservedBody::new(self, on_end)))
+    }
+
     /// Whether the body can be sent a second time, because nothing of it is consumed by sending.
     pub fn is_replayable(&self) -> bool {
         matches!(self, Body::Empty | Body::Full(_))
@@ -131,14 +146,20 @@ impl Body {
         match self {
             Body::Empty => Some(Body::Empty),
             Body::Full(bytes) => Some(Body::Full(bytes.clone())),
-            Body::Client(_) | Body::Upstream(_) | Body::Http2(_) | Body::Stream(_) => None,
+            Body::Client(_)
+            | Body::Upstream(_)
+            | Body::Http2(_)
+            | Body::Observed(_)
+            | Body::Stream(_) => None,
         }
     }
 
     /// Lets a response body that still feeds its request to the upstream go on with that, without reading from it.
     pub(crate) fn poll_progress(&mut self, cx: &mut Context<'_>) {
-        if let Body::Upstream(body) = self {
-            body.poll_progress(cx);
+        match self {
+            Body::Upstream(body) => body.poll_progress(cx),
+            Body::Observed(body) => body.poll_progress(cx),
+            Body::Empty | Body::Full(_) | Body::Client(_) | Body::Http2(_) | Body::Stream(_) => {}
         }
     }
 }
@@ -160,6 +181,7 @@ impl http_body::Body for Body {
             Body::Client(body) => body.poll_frame(cx),
             Body::Upstream(body) => body.poll_frame(cx),
             Body::Http2(body) => body.poll_frame(cx),
+            Body::Observed(body) => body.poll_frame(cx),
             Body::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -170,7 +192,8 @@ impl http_body::Body for Body {
             Body::Full(_) => false,
             Body::Client(body) => body.is_end(),
             Body::Upstream(body) => body.is_end(),
-            Body::Http2(body) => body.incoming.is_end_stream(),
+            Body::Http2(body) => body.is_end(),
+            Body::Observed(body) => body.is_end(),
             Body::Stream(body) => body.is_end_stream(),
         }
     }
@@ -181,7 +204,8 @@ impl http_body::Body for Body {
             Body::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Client(body) => body.size_hint(),
             Body::Upstream(body) => body.size_hint(),
-            Body::Http2(body) => body.incoming.size_hint(),
+            Body::Http2(body) => body.size_hint(),
+            Body::Observed(body) => body.size_hint(),
             Body::Stream(body) => body.size_hint(),
         }
     }
@@ -195,111 +219,8 @@ impl std::fmt::Debug for Body {
             Body::Client(_) => "Client",
             Body::Upstream(_) => "Upstream",
             Body::Http2(_) => "Http2",
+            Body::Observed(_) => "Observed",
             Body::Stream(_) => "Stream",
         })
     }
 }
-
-pub use self::http2::Http2Body;
-
-mod http2 {
-    //! Bodies received over HTTP/2, with the limit and the silence timeout that hyper leaves to us.
-
-    use super::{BodyError, Bytes, Context, Frame, Pin, Poll};
-    use crate::timers::Deadline;
-    use crate::upstream::Stream;
-    use http_body::Body as _;
-    use std::time::Duration;
-
-    /// Which side sent the body, so that a broken stream is blamed on it.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) enum Sender {
-        Client,
-        Upstream,
-    }
-
-    /// A body received over HTTP/2.
-    pub struct Http2Body {
-        pub(super) incoming: hyper::body::Incoming,
-        sender: Sender,
-        remaining: Option<u64>,
-        bytes_max: u64,
-        silence: Duration,
-        deadline: Deadline,
-        stream: Option<Stream>,
-    }
-
-    impl std::fmt::Debug for Http2Body {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("Http2Body")
-        }
-    }
-
-    impl Http2Body {
-        pub(crate) fn new(
-            incoming: hyper::body::Incoming,
-            sender: Sender,
-            bytes_max: Option<u64>,
-            silence: Duration,
-        ) -> Http2Body {
-            Http2Body {
-                incoming,
-                sender,
-                remaining: bytes_max,
-                bytes_max: bytes_max.unwrap_or(u64::MAX),
-                silence,
-                deadline: Deadline::new(),
-                stream: None,
-            }
-        }
-
-        /// Keeps `stream` counted as long as the body lives.
-        pub(crate) fn holding(mut self, stream: Stream) -> Http2Body {
-            self.stream = Some(stream);
-            self
-        }
-
-        pub(super) fn poll_frame(
-            &mut self,
-            cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.deadline.disarm();
-                    Poll::Ready(Some(self.count(frame)))
-                }
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(self.blame(error)))),
-                Poll::Ready(None) => Poll::Ready(None),
-                Poll::Pending => {
-                    self.deadline.arm_once(self.silence);
-                    match self.deadline.poll_expired(cx) {
-                        Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::Timeout))),
-                        Poll::Pending => Poll::Pending,
-                    }
-                }
-            }
-        }
-
-        fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
-            if let (Some(remaining), Some(data)) = (self.remaining.as_mut(), frame.data_ref()) {
-                *remaining =
-                    remaining
-                        .checked_sub(data.len() as u64)
-                        .ok_or(BodyError::TooLarge {
-                            bytes_max: self.bytes_max,
-                        })?;
-            }
-            Ok(frame)
-        }
-
-        fn blame(&self, error: hyper::Error) -> BodyError {
-            let gone = error.is_canceled() || error.is_closed() || error.is_incomplete_message();
-            match self.sender {
-                Sender::Client if gone => BodyError::ClientAborted,
-                Sender::Upstream if gone => BodyError::UpstreamAborted,
-                Sender::Client | Sender::Upstream => BodyError::Http2(error),
-            }
-        }
-    }
-}
-pub(crate) use self::http2::Sender;
