@@ -16,6 +16,10 @@ use tidegate_proto::admin::v1::{
 };
 use tidegate_telemetry::tasks::Tasks;
 use tidegate_view::Signer;
+use tokio::{
+    net::TcpListener,
+    task::{JoinError, JoinHandle},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::ClientTlsConfig};
 
@@ -47,76 +51,131 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("cannot make {}", config.data_dir.display()))?;
     let ports = Ports::bind(&config).await?;
-    let addresses = ports.addresses;
     let tls = Material::load(
         config.tls.as_ref(),
         &config.data_dir,
-        &[addresses.grpc, addresses.raft],
+        &[ports.addresses.grpc, ports.addresses.raft],
     )?;
-    let tasks = Tasks::new();
-    // Streams of operators end at once when the node leaves; those of edges get time to move.
-    let calls = Tasks::new();
-    let drain = CancellationToken::new();
     let cluster_id = cluster_id(&config)?;
-    let consensus = Consensus::open(options(&config, &cluster_id, &addresses, &tls))
+    let consensus = Consensus::open(options(&config, &cluster_id, &ports.addresses, &tls))
         .await
         .context("cannot open consensus")?;
-    let client_tls = tls.mutual_client();
-    let node_id = config.placement.node_id;
-    let peers = Peers::new(consensus.clone(), cluster_id.clone(), node_id, client_tls);
-    let edges = EdgeDirectory::start(node_id, peers, &tasks);
+    let tasks = Tasks::new();
     let raft_stop = CancellationToken::new();
-    let raft = ports::server(tls.mutual_server())?
-        .add_service(consensus.raft_service())
-        .add_service(edges::peer_service(Arc::clone(&edges)))
-        .serve_with_incoming_shutdown(
-            ports::incoming(ports.raft),
-            raft_stop.clone().cancelled_owned(),
-        );
-    let mut raft = tokio::spawn(raft);
-
-    let serving = async {
-        let signer = join(&config, &cluster_id, &addresses, &consensus).await?;
-        let services = services(&consensus, signer, &edges, (&tasks, &calls), &drain).await?;
-        let authenticator = Authenticator::new(Arc::new(consensus.state()));
-        let grpc = ports::server(tls.server())?
-            .layer(GateLayer::new(authenticator))
-            .add_routes(services)
-            .serve_with_incoming_shutdown(
-                ports::incoming(ports.grpc),
-                drain.clone().cancelled_owned(),
-            );
-        let grpc = tokio::spawn(grpc);
-        announce(&config, &addresses)?;
-        anyhow::Ok(grpc)
+    let node = Node {
+        config,
+        cluster_id,
+        addresses: ports.addresses,
+        tls,
+        consensus: consensus.clone(),
+        tasks: tasks.clone(),
     };
-    tokio::pin!(stop);
-    let grpc = tokio::select! {
-        () = &mut stop => None,
-        grpc = serving => Some(grpc?),
-    };
-    if let Some(mut grpc) = grpc {
-        tokio::select! {
-            () = &mut stop => {}
-            ended = &mut grpc => {
-                ended.context("the gRPC port failed")?.context("the gRPC port failed")?;
-            }
-            ended = &mut raft => {
-                ended.context("the Raft port failed")?.context("the Raft port failed")?;
-            }
-        }
-        tracing::info!("draining");
-        drain.cancel();
-        hand_over(&consensus).await;
-        calls.stop(DRAIN_TIME).await;
-        let _ = tokio::time::timeout(sync::Settings::default().drain + CLOSE_TIME, grpc).await;
-    }
+    let mut raft = None;
+    let outcome = node.serve(ports, stop, &raft_stop, &mut raft).await;
+    // However serving ended: consensus that is dropped while it runs looks dead to its supervisor.
     tasks.stop(DRAIN_TIME).await;
     consensus.shutdown().await;
     raft_stop.cancel();
-    let _ = tokio::time::timeout(DRAIN_TIME, raft).await;
+    if let Some(raft) = raft.filter(|raft| !raft.is_finished()) {
+        let _ = tokio::time::timeout(DRAIN_TIME, raft).await;
+    }
     tracing::info!("stopped");
-    Ok(())
+    outcome
+}
+
+type Serving = JoinHandle<Result<(), tonic::transport::Error>>;
+
+/// A node whose storage is open.
+struct Node {
+    config: Config,
+    cluster_id: String,
+    addresses: Addresses,
+    tls: Material,
+    consensus: Consensus,
+    tasks: Tasks,
+}
+
+impl Node {
+    /// Serves both ports until `stop`, then drains the one of operators and edges. The one between nodes, left in
+    /// `raft_port`, is needed until consensus has ended.
+    async fn serve(
+        &self,
+        ports: Ports,
+        stop: impl Future<Output = ()>,
+        raft_stop: &CancellationToken,
+        raft_port: &mut Option<Serving>,
+    ) -> anyhow::Result<()> {
+        // Streams of operators end at once when the node leaves; those of edges get time to move.
+        let calls = Tasks::new();
+        let drain = CancellationToken::new();
+        let node_id = self.config.placement.node_id;
+        let peers = Peers::new(
+            self.consensus.clone(),
+            self.cluster_id.clone(),
+            node_id,
+            self.tls.mutual_client(),
+        );
+        let edges = EdgeDirectory::start(node_id, peers, &self.tasks);
+        let raft = ports::server(self.tls.mutual_server())?
+            .add_service(self.consensus.raft_service())
+            .add_service(edges::peer_service(Arc::clone(&edges)))
+            .serve_with_incoming_shutdown(
+                ports::incoming(ports.raft),
+                raft_stop.clone().cancelled_owned(),
+            );
+        let raft = raft_port.insert(tokio::spawn(raft));
+        tokio::pin!(stop);
+        let mut grpc = tokio::select! {
+            () = &mut stop => return Ok(()),
+            grpc = self.serve_clients(ports.grpc, &edges, &calls, &drain) => grpc?,
+        };
+        let outcome = tokio::select! {
+            () = &mut stop => Ok(()),
+            ended = &mut grpc => return port_ended(ended, "gRPC"),
+            ended = raft => port_ended(ended, "Raft"),
+        };
+        tracing::info!("draining");
+        drain.cancel();
+        hand_over(&self.consensus).await;
+        calls.stop(DRAIN_TIME).await;
+        let _ = tokio::time::timeout(sync::Settings::default().drain + CLOSE_TIME, grpc).await;
+        outcome
+    }
+
+    /// Joins the cluster, then serves operators and edges in the background.
+    async fn serve_clients(
+        &self,
+        listener: TcpListener,
+        edges: &Arc<EdgeDirectory>,
+        calls: &Tasks,
+        drain: &CancellationToken,
+    ) -> anyhow::Result<Serving> {
+        let consensus = &self.consensus;
+        let signer = join(&self.config, &self.cluster_id, &self.addresses, consensus).await?;
+        let services = services(consensus, signer, edges, (&self.tasks, calls), drain).await?;
+        let authenticator = Authenticator::new(Arc::new(consensus.state()));
+        let grpc = ports::server(self.tls.server())?
+            .layer(GateLayer::new(authenticator))
+            .add_routes(services)
+            .serve_with_incoming_shutdown(
+                ports::incoming(listener),
+                drain.clone().cancelled_owned(),
+            );
+        let grpc = tokio::spawn(grpc);
+        announce(&self.config, &self.addresses)?;
+        Ok(grpc)
+    }
+}
+
+/// A port that stops serving on its own has failed.
+fn port_ended(
+    ended: Result<Result<(), tonic::transport::Error>, JoinError>,
+    port: &str,
+) -> anyhow::Result<()> {
+    ended
+        .map_err(anyhow::Error::from)
+        .and_then(|served| Ok(served?))
+        .with_context(|| format!("the {port} port failed"))
 }
 
 fn cluster_id(config: &Config) -> anyhow::Result<String> {
@@ -239,7 +298,7 @@ async fn services(
     let apis = ApiServiceServer::new(apis)
         .max_decoding_message_size(API_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(API_MESSAGE_BYTES_MAX);
-    let subscriptions = SubscriptionService::new(store.clone(), mint.clone());
+    let subscriptions = SubscriptionService::new(store.clone(), mint.clone(), Arc::clone(edges));
     Ok(Routes::new(apis)
         .add_service(ApplicationServiceServer::new(ApplicationService::new(
             store.clone(),

@@ -182,7 +182,11 @@ impl From<ProposeError> for Fault {
             ProposeError::Timeout => Self::Deadline,
             ProposeError::Shutdown => Self::Shutdown,
             ProposeError::TooLarge { .. } => Self::refused("TOO_LARGE", error.to_string()),
-            other => Self::Internal(format!("proposal failed: {other}")),
+            // Only during an upgrade of the cluster: the node that decided is ahead of the leader.
+            ProposeError::LevelTooNew { .. } | ProposeError::Refused(_) => {
+                Self::refused("FEATURE_LEVEL", error.to_string())
+            }
+            ProposeError::Reply(_) => Self::Internal(format!("proposal failed: {error}")),
         }
     }
 }

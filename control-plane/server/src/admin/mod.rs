@@ -12,6 +12,7 @@ mod fault;
 mod lookup;
 mod mint;
 mod page;
+mod reach;
 mod store;
 mod subscriptions;
 mod tokens;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tidegate_consensus::Consensus;
-use tidegate_state::{Op, Precondition, Reply, ResourceKind, StateReader, Txn};
+use tidegate_state::{Op, Precondition, Reply, ResourceKind, StateReader, Txn, query};
 use tokio::time::timeout_at;
 
 use super::{Call, Fault, Intent};
@@ -126,65 +126,110 @@ impl Store {
             .map_err(|panicked| Fault::Internal(format!("read failed: {panicked}")))?
     }
 
-    /// Decides on a fresh view, proposes the decision, and decides again if what it relied on has
-    /// changed meanwhile. What the last decision says besides comes back with the outcome.
-    pub(crate) async fn write<T, F>(
+    /// [`Store::write_and_tell`] with nothing to tell.
+    pub(crate) async fn write<F>(
         &self,
         call: &Call,
         intent: &Intent,
         decide: F,
+    ) -> Result<(Committed, ()), Fault>
+    where
+        F: Fn(&dyn StateReader) -> Result<(Decision, ()), Fault> + Send + Sync + 'static,
+    {
+        self.write_and_tell(call, intent, decide, |_state| Ok(())).await
+    }
+
+    /// Decides on a fresh view, proposes the decision, and decides again if what it relied on has
+    /// changed meanwhile. What the last decision says besides comes back with the outcome.
+    ///
+    /// A call that is repeated gets the outcome it had: it is not decided again, since what it did
+    /// may stand in its way (an API that was deleted is not there to be deleted). `recall` then says
+    /// what the decision would have said besides.
+    pub(crate) async fn write_and_tell<T, F, R>(
+        &self,
+        call: &Call,
+        intent: &Intent,
+        decide: F,
+        recall: R,
     ) -> Result<(Committed, T), Fault>
     where
         T: Send + 'static,
         F: Fn(&dyn StateReader) -> Result<(Decision, T), Fault> + Send + Sync + 'static,
+        R: Fn(&dyn StateReader) -> Result<T, Fault> + Send + Sync + 'static,
     {
-        let decide = Arc::new(decide);
+        let work = Arc::new((decide, recall));
         let mut pause = RETRY_PAUSE;
         for attempt in 0..ATTEMPTS_MAX {
-            let decide = Arc::clone(&decide);
-            let (decision, answer) = self.read(call, move |state| decide(state)).await?;
-            if decision.ops.is_empty() {
-                return Ok((Committed::default(), answer));
-            }
-            match self.propose(call, intent, attempt, decision).await? {
-                Reply::Done {
-                    revision, numbers, ..
-                } => {
-                    return Ok((Committed { revision, numbers }, answer));
+            let (work, asked) = (Arc::clone(&work), transaction(call, intent, attempt));
+            let next = move |state: &dyn StateReader| {
+                let (decide, recall) = &*work;
+                let Some(reply) = query::recorded_reply(state, &asked)? else {
+                    let (decision, answer) = decide(state)?;
+                    return Ok(Next::Propose(decision, answer));
+                };
+                Ok(match settled(reply)? {
+                    Some(committed) => Next::Done(committed, recall(state)?),
+                    None => Next::Conflict,
+                })
+            };
+            match self.read(call, next).await? {
+                Next::Propose(decision, answer) if decision.ops.is_empty() => {
+                    return Ok((Committed::default(), answer));
                 }
-                Reply::Rejected {
-                    code,
-                    message,
-                    path,
-                } => {
-                    return Err(Fault::rejected(&code, &message, &path));
-                }
-                Reply::Conflict { .. } => {
+                Next::Propose(decision, answer) => {
+                    let txn = Txn {
+                        preconditions: decision.preconditions,
+                        ops: decision.ops,
+                        ..transaction(call, intent, attempt)
+                    };
+                    let reply = self.consensus.propose(txn, call.deadline.left()).await?;
+                    if let Some(committed) = settled(reply)? {
+                        return Ok((committed, answer));
+                    }
                     tokio::time::sleep(pause.min(call.deadline.left())).await;
                     pause *= 2;
                 }
+                Next::Done(committed, answer) => return Ok((committed, answer)),
+                Next::Conflict => {}
             }
         }
         Err(Fault::Contention)
     }
+}
 
-    async fn propose(
-        &self,
-        call: &Call,
-        intent: &Intent,
-        attempt: u32,
-        decision: Decision,
-    ) -> Result<Reply, Fault> {
-        let txn = Txn {
-            idempotency_key: attempt_key(&intent.key, attempt),
-            request_digest: Bytes::copy_from_slice(&intent.digest),
-            actor: call.identity.name.clone(),
-            time_ms: now_ms(),
-            preconditions: decision.preconditions,
-            ops: decision.ops,
-            ..Txn::default()
-        };
-        Ok(self.consensus.propose(txn, call.deadline.left()).await?)
+/// What one attempt of a write comes to before anything is proposed.
+enum Next<T> {
+    /// A decision to propose, and what it says besides.
+    Propose(Decision, T),
+    /// The same call has been done before.
+    Done(Committed, T),
+    /// The same call lost this attempt to another one before.
+    Conflict,
+}
+
+/// The write behind a reply; `None` if what it relied on had changed.
+fn settled(reply: Reply) -> Result<Option<Committed>, Fault> {
+    match reply {
+        Reply::Done {
+            revision, numbers, ..
+        } => Ok(Some(Committed { revision, numbers })),
+        Reply::Rejected {
+            code,
+            message,
+            path,
+        } => Err(Fault::rejected(&code, &message, &path)),
+        Reply::Conflict { .. } => Ok(None),
+    }
+}
+
+/// The transaction of one attempt, without what is decided.
+fn transaction(call: &Call, intent: &Intent, attempt: u32) -> Txn {
+    Txn {
+        idempotency_key: attempt_key(&intent.key, attempt),
+        request_digest: Bytes::copy_from_slice(&intent.digest),
+        actor: call.identity.name.clone(),
+        time_ms: now_ms(),
+        ..Txn::default()
     }
 }
 

@@ -226,7 +226,7 @@ impl<'a> Batch<'a> {
         };
         let (document, started) = (wanted.document.clone(), wanted.started);
         match draft::check(self.state, environment, document, started, &self.claims)? {
-            Ok(checked) => self.add_draft(source, wanted, checked),
+            Ok(checked) => self.add_draft(source, &wanted, &checked),
             Err(violations) => {
                 self.violations.extend(violations);
                 Ok(())
@@ -291,8 +291,8 @@ impl<'a> Batch<'a> {
     fn add_draft(
         &mut self,
         source: &str,
-        wanted: Wanted,
-        checked: CheckedDraft,
+        wanted: &Wanted,
+        checked: &CheckedDraft,
     ) -> Result<(), Fault> {
         let stored = wanted.stored.as_ref();
         let unchanged = wanted.before.as_ref() == Some(&checked.document);
@@ -309,11 +309,11 @@ impl<'a> Batch<'a> {
                 self.state,
                 &mut self.decision,
                 environment,
-                &checked,
+                checked,
                 relied,
             )?;
         }
-        let deploys = self.add_deployment(&checked, stored, unchanged)?;
+        let deploys = self.add_deployment(checked, stored, unchanged)?;
         let outcome = match (stored, unchanged) {
             (None, _) => Outcome::Created,
             (Some(_), true) => Outcome::Unchanged,

@@ -117,9 +117,12 @@ impl ApiService {
         let intent = Intent::new(&call, method, &body.idempotency_key, &body.encode_to_vec())?;
         let environment = environment(&body.environment)?;
         let (target, api, plan) = (environment.clone(), body.api.clone(), body.plan);
+        let named = (target.clone(), api.clone(), plan.clone());
         let decide =
             move |state: &dyn StateReader| plans::advance(state, &target, &api, &plan, next);
-        let (committed, plan) = self.store.write(&call, &intent, decide).await?;
+        let recall = move |state: &dyn StateReader| plans::named(state, &named.0, &named.1, &named.2);
+        let writing = self.store.write_and_tell(&call, &intent, decide, recall);
+        let (committed, plan) = writing.await?;
         let work = move |state: &dyn StateReader| {
             let stored = lookup::api(state, &environment, &body.api)?;
             let mut document = lookup::document(&stored.value)?;
@@ -149,17 +152,18 @@ impl api_service_server::ApiService for ApiService {
         let parsed = parsed
             .await
             .map_err(|error| Fault::Internal(error.to_string()))??;
+        let parsed = Arc::new(parsed);
+        let again = Arc::clone(&parsed);
         let decide = move |state: &dyn StateReader| apply::decide(state, &parsed);
-        let (committed, applied) = if dry_run {
-            let (_, applied) = self.store.read(&call, decide).await?;
-            (Committed::default(), applied)
-        } else {
-            self.store.write(&call, &intent, decide).await?
-        };
         if dry_run {
+            let (_, applied) = self.store.read(&call, decide).await?;
             let results = applied.into_iter().map(|one| one.result).collect();
             return Ok(Response::new(ApplyResponse { results }));
         }
+        // Documents that were applied already compare as unchanged.
+        let recall = move |state: &dyn StateReader| Ok(apply::decide(state, &again)?.1);
+        let writing = self.store.write_and_tell(&call, &intent, decide, recall);
+        let (committed, applied) = writing.await?;
         let numbers = committed.numbers.clone();
         let work = move |state: &dyn StateReader| outcome(state, &environment, applied, numbers);
         let results = self.store.read_after(&call, &committed, work).await?;
@@ -247,12 +251,11 @@ impl api_service_server::ApiService for ApiService {
         let remarks = Remarks::parse(&body.label, &body.message)?;
         let (target, api) = (environment.clone(), body.api.clone());
         let decide = move |state: &dyn StateReader| {
-            Ok((
-                deploy::deploy_draft(state, &target, &api, &body.if_match, &remarks)?,
-                body.api.clone(),
-            ))
+            let if_match = &body.if_match;
+            let decision = deploy::deploy_draft(state, &target, &body.api, if_match, &remarks)?;
+            Ok((decision, ()))
         };
-        let (committed, api) = self.store.write(&call, &intent, decide).await?;
+        let (committed, ()) = self.store.write(&call, &intent, decide).await?;
         self.answer_deployment(&call, &committed, environment, api)
             .await
     }
@@ -267,7 +270,7 @@ impl api_service_server::ApiService for ApiService {
         let intent = Intent::new(&call, "RollbackApi", &body.idempotency_key, &content)?;
         let environment = environment(&body.environment)?;
         let remarks = Remarks::parse(&body.label, &body.message)?;
-        let target = environment.clone();
+        let (target, named) = (environment.clone(), (environment.clone(), body.api.clone()));
         // The rollback may bring an old name back, so the answer goes by id.
         let decide = move |state: &dyn StateReader| {
             let id = lookup::api(state, &target, &body.api)?.value.id;
@@ -276,7 +279,10 @@ impl api_service_server::ApiService for ApiService {
                 id,
             ))
         };
-        let (committed, id) = self.store.write(&call, &intent, decide).await?;
+        let recall =
+            move |state: &dyn StateReader| Ok(lookup::api(state, &named.0, &named.1)?.value.id);
+        let writing = self.store.write_and_tell(&call, &intent, decide, recall);
+        let (committed, id) = writing.await?;
         self.answer_deployment(&call, &committed, environment, id)
             .await
     }

@@ -53,6 +53,19 @@ pub(super) fn advance(
     Ok((decision, id))
 }
 
+/// The id of `plan` (id or name).
+pub(super) fn named(
+    state: &dyn StateReader,
+    environment: &str,
+    api: &str,
+    plan: &str,
+) -> Result<String, Fault> {
+    let stored = lookup::api(state, environment, api)?;
+    let mut document = lookup::document(&stored.value)?;
+    let found = find_plan(&mut document, plan).ok_or_else(|| Fault::not_found("plan", plan))?;
+    Ok(plan_id(found).unwrap_or_default().to_owned())
+}
+
 fn close_subscriptions(
     state: &dyn StateReader,
     decision: &mut Decision,

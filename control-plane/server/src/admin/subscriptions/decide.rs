@@ -248,7 +248,7 @@ pub(super) fn step(
         let message = format!("the subscription is {}", status_name(status));
         return Err(Fault::refused("SUBSCRIPTION_STATE", message));
     }
-    change(state, environment, stored, |record| {
+    change(state, environment, &stored, |record| {
         record.set_status(step.target());
         if step == Step::Accept && has_keys(state, environment, record)? {
             let pepper = lookup::environment(state, environment)?
@@ -270,7 +270,7 @@ pub(super) fn set_period(
 ) -> Result<Decision, Fault> {
     let stored = lookup::subscription(state, environment, id)?;
     let optional = |given: u64| Some(given).filter(|ms| *ms != 0);
-    change(state, environment, stored, |record| {
+    change(state, environment, &stored, |record| {
         if let Some(given) = starting_ms {
             record.starting_ms = optional(given);
         }
@@ -307,7 +307,7 @@ pub(super) fn renew_key(
             "the plan has no API keys",
         ));
     }
-    change(state, environment, stored, |record| {
+    change(state, environment, &stored, |record| {
         keys::renew(&mut record.keys, fresh, now_ms());
         Ok(())
     })
@@ -329,7 +329,7 @@ pub(super) fn end_key(
 ) -> Result<(Decision, String, String), Fault> {
     let (stored, key_id) = find_key(state, environment, key)?;
     let subscription_id = stored.value.id.clone();
-    let decision = change(state, environment, stored, |record| {
+    let decision = change(state, environment, &stored, |record| {
         for key in record.keys.iter_mut().filter(|key| key.id == key_id) {
             match end {
                 End::Revoked => key.revoked_ms = key.revoked_ms.or(Some(now_ms())),
@@ -344,7 +344,8 @@ pub(super) fn end_key(
     Ok((decision, subscription_id, key_id))
 }
 
-fn find_key(
+/// The subscription that has a key, and the id of that key, named by its id or by itself.
+pub(super) fn find_key(
     state: &dyn StateReader,
     environment: &str,
     key: &str,
@@ -375,7 +376,7 @@ fn find_key(
 fn change(
     state: &dyn StateReader,
     environment: &str,
-    stored: Resource<SubscriptionRecord>,
+    stored: &Resource<SubscriptionRecord>,
     edit: impl FnOnce(&mut SubscriptionRecord) -> Result<(), Fault>,
 ) -> Result<Decision, Fault> {
     let mut decision = Decision::default();

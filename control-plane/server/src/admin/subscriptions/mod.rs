@@ -3,7 +3,7 @@
 mod decide;
 mod keys;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message as _;
 use tidegate_proto::admin::v1::{
@@ -21,8 +21,9 @@ use tonic::{Request, Response, Status};
 pub(super) use self::decide::follow_application;
 use self::decide::{End, Step, Wish};
 use super::{
-    Call, Committed, Fault, Intent, Mint, Page, Store, bounded, environment, lookup, mint,
+    Call, Committed, Fault, Intent, Mint, Page, Store, bounded, environment, lookup, mint, reach,
 };
+use crate::edges::EdgeDirectory;
 
 /// Most pairs of metadata.
 const METADATA_MAX: usize = 25;
@@ -34,13 +35,15 @@ const METADATA_CHARS_MAX: usize = 1024;
 pub(crate) struct SubscriptionService {
     store: Store,
     mint: Mint,
+    edges: Arc<EdgeDirectory>,
 }
 
 impl SubscriptionService {
-    pub(crate) fn new(store: Store, mint: Mint) -> Self {
-        Self { store, mint }
+    pub(crate) fn new(store: Store, mint: Mint, edges: Arc<EdgeDirectory>) -> Self {
+        Self { store, mint, edges }
     }
 
+    /// What is stored after a write, once the edges have had a moment to learn of it.
     async fn answer(
         &self,
         call: &Call,
@@ -48,8 +51,15 @@ impl SubscriptionService {
         environment: String,
         id: String,
     ) -> Result<Resource<SubscriptionRecord>, Fault> {
-        let work = move |state: &dyn StateReader| lookup::subscription(state, &environment, &id);
-        self.store.read_after(call, committed, work).await
+        let target = environment.clone();
+        let work = move |state: &dyn StateReader| lookup::subscription(state, &target, &id);
+        let stored = self.store.read_after(call, committed, work).await?;
+        if may_be_on_edges(stored.value.status()) {
+            let api_id = &stored.value.api_id;
+            let revision = committed.revision;
+            reach::edges(&self.store, &self.edges, &environment, api_id, revision).await?;
+        }
+        Ok(stored)
     }
 
     /// The answer that shows a key: only if the stored subscription really has it.
@@ -109,12 +119,17 @@ impl SubscriptionService {
         key: String,
         end: End,
     ) -> Result<Response<ApiKey>, Status> {
-        let target = environment.clone();
+        let (target, named) = (environment.clone(), (environment.clone(), key.clone()));
         let decide = move |state: &dyn StateReader| {
             let (decision, subscription, key_id) = decide::end_key(state, &target, &key, end)?;
             Ok((decision, (subscription, key_id)))
         };
-        let (committed, (subscription, key_id)) = self.store.write(&call, &intent, decide).await?;
+        let recall = move |state: &dyn StateReader| {
+            let (stored, key_id) = decide::find_key(state, &named.0, &named.1)?;
+            Ok((stored.value.id, key_id))
+        };
+        let writing = self.store.write_and_tell(&call, &intent, decide, recall);
+        let (committed, (subscription, key_id)) = writing.await?;
         let stored = self
             .answer(&call, &committed, environment, subscription)
             .await?;
@@ -391,6 +406,18 @@ fn list_subscriptions(
         subscriptions: found.items.iter().filter(wanted).map(render).collect(),
         next_page_token: page.next(found.next.as_deref()),
     })
+}
+
+/// True unless no edge can ever have heard of a subscription in this state.
+fn may_be_on_edges(status: SubscriptionStatus) -> bool {
+    match status {
+        SubscriptionStatus::Accepted | SubscriptionStatus::Paused | SubscriptionStatus::Closed => {
+            true
+        }
+        SubscriptionStatus::Unspecified
+        | SubscriptionStatus::Pending
+        | SubscriptionStatus::Rejected => false,
+    }
 }
 
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), Fault> {
