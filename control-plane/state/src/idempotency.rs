@@ -20,7 +20,12 @@ struct IdempotencyRecord {
 }
 
 /// Gives the reply for a transaction that must not run: a duplicate, or a key that stands for another request.
-pub(crate) fn recall(reader: &dyn StateReader, txn: &Txn) -> Result<Option<Reply>, ReadError> {
+///
+/// With a request digest, the operations of `txn` are of no account: a proposer can ask before it decides on them.
+///
+/// # Errors
+/// When the state is unreadable.
+pub fn recall(reader: &dyn StateReader, txn: &Txn) -> Result<Option<Reply>, ReadError> {
     if txn.idempotency_key.is_empty() {
         return Ok(None);
     }

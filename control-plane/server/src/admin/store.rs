@@ -136,7 +136,8 @@ impl Store {
     where
         F: Fn(&dyn StateReader) -> Result<(Decision, ()), Fault> + Send + Sync + 'static,
     {
-        self.write_and_tell(call, intent, decide, |_state| Ok(())).await
+        self.write_and_tell(call, intent, decide, |_state| Ok(()))
+            .await
     }
 
     /// Decides on a fresh view, proposes the decision, and decides again if what it relied on has

@@ -128,10 +128,10 @@ impl Config {
             Some(path) => flags.or(read_file(path)?),
             None => flags,
         };
-        Self::validate(merged)
+        Self::validate(&merged)
     }
 
-    fn validate(raw: RawConfig) -> Result<Self, ConfigError> {
+    fn validate(raw: &RawConfig) -> Result<Self, ConfigError> {
         let data_dir = raw
             .data_dir
             .clone()
@@ -155,15 +155,15 @@ impl Config {
                 reason: format!("{raft} is the gRPC address too"),
             });
         }
-        let tls = tls_files(&raw)?;
-        let placement = placement(&raw)?;
+        let tls = tls_files(raw)?;
+        let placement = placement(raw)?;
         if !placement.peers.is_empty() && tls.is_none() {
             return Err(ConfigError::Missing {
                 setting: "tls-ca, tls-cert and tls-key",
                 reason: "with peers: all nodes must share one certificate authority",
             });
         }
-        let keys = key_files(&raw, &data_dir);
+        let keys = key_files(raw, &data_dir);
         Ok(Self {
             data_dir,
             grpc,

@@ -17,7 +17,7 @@ fn with_peers() -> RawConfig {
 
 #[test]
 fn defaults_describe_a_lone_node_on_loopback() {
-    let config = Config::validate(raw()).unwrap();
+    let config = Config::validate(&raw()).unwrap();
     assert_eq!(config.grpc, "127.0.0.1:7400".parse().unwrap());
     assert_eq!(config.raft, "127.0.0.1:7401".parse().unwrap());
     assert_eq!(config.placement.node_id, 1);
@@ -62,7 +62,7 @@ fn settings_that_do_not_fit_together_are_refused() {
     let check = |change: fn(&mut RawConfig), expected: &str| {
         let mut raw = with_peers();
         change(&mut raw);
-        let error = Config::validate(raw).unwrap_err().to_string();
+        let error = Config::validate(&raw).unwrap_err().to_string();
         assert!(
             error.contains(expected),
             "{error:?} does not say {expected:?}"
@@ -103,9 +103,9 @@ fn settings_that_do_not_fit_together_are_refused() {
 
 #[test]
 fn the_description_reads_back_as_the_same_configuration() {
-    let config = Config::validate(with_peers()).unwrap();
+    let config = Config::validate(&with_peers()).unwrap();
     let text = config.describe();
     let again: RawConfig = toml::from_str(&text).unwrap();
-    let again = Config::validate(again).unwrap();
+    let again = Config::validate(&again).unwrap();
     assert_eq!(config, again, "{text}");
 }

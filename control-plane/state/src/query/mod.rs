@@ -19,6 +19,8 @@ pub use publication::{
     live_objects, manifest, object, object_references, view, views,
 };
 
+pub use crate::idempotency::recall as recorded_reply;
+
 use crate::{
     ApiRecord, ApplicationRecord, ClusterRecord, DeploymentRecord, EnvironmentRecord, KeysetRecord,
     LiveRecord, ManifestRecord, ReadError, ResourceKind, StateReader, SubscriptionRecord, Table,

@@ -305,13 +305,7 @@ impl<'a> Batch<'a> {
         if !unchanged {
             let relied = stored.map(|stored| (&stored.value, stored.revision));
             let environment = &self.parsed.environment;
-            draft::put(
-                self.state,
-                &mut self.decision,
-                environment,
-                checked,
-                relied,
-            )?;
+            draft::put(self.state, &mut self.decision, environment, checked, relied)?;
         }
         let deploys = self.add_deployment(checked, stored, unchanged)?;
         let outcome = match (stored, unchanged) {

@@ -120,7 +120,8 @@ impl ApiService {
         let named = (target.clone(), api.clone(), plan.clone());
         let decide =
             move |state: &dyn StateReader| plans::advance(state, &target, &api, &plan, next);
-        let recall = move |state: &dyn StateReader| plans::named(state, &named.0, &named.1, &named.2);
+        let recall =
+            move |state: &dyn StateReader| plans::named(state, &named.0, &named.1, &named.2);
         let writing = self.store.write_and_tell(&call, &intent, decide, recall);
         let (committed, plan) = writing.await?;
         let work = move |state: &dyn StateReader| {
