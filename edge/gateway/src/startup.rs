@@ -48,13 +48,7 @@ struct Endpoints {
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("cannot make {}", config.data_dir.display()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .max_blocking_threads(BLOCKING_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .context("cannot start the control runtime")?;
+    let runtime = control_runtime().context("cannot start the control runtime")?;
     // Before anything listens, so that a stop during the start is not lost.
     let stop = runtime
         .block_on(async { stop_signal() })
@@ -126,6 +120,15 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         tracing::warn!("exchanges in flight did not finish within the drain timeout");
     }
     Ok(())
+}
+
+fn control_runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
 }
 
 /// Compiles and activates what the cache held, if that may be served.

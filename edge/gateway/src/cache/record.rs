@@ -184,10 +184,7 @@ pub(crate) fn read_record<E: From<RecordError>>(
 fn complete_changes(plain: &mut Vec<u8>) -> Result<Vec<ObjectChange>, RecordError> {
     let mut changes = Vec::new();
     let mut rest = Bytes::from(std::mem::take(plain));
-    loop {
-        let Ok(length) = prost::decode_length_delimiter(rest.as_ref()) else {
-            break;
-        };
+    while let Ok(length) = prost::decode_length_delimiter(rest.as_ref()) {
         if length > tidegate_sync::limits::MESSAGE_BYTES_MAX {
             return Err(RecordError::Malformed);
         }

@@ -159,7 +159,7 @@ impl Config {
             },
             workers,
             access_log: match raw.access_log.as_deref() {
-                None | Some("off") => None,
+                None | Some("" | "off") => None,
                 Some("-") => Some(AccessLogTarget::Stdout),
                 Some(path) => Some(AccessLogTarget::File(PathBuf::from(path))),
             },

@@ -115,11 +115,6 @@ impl Author {
         Ok(())
     }
 
-    /// Takes the newest version back.
-    pub(crate) fn unpublish(&mut self) {
-        self.versions.pop();
-    }
-
     fn sign(&self, signer: &FileSigner) -> Outcome<PublishedView> {
         let mut tree = ViewTree::new();
         for (id, object) in &self.content {

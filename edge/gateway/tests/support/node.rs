@@ -4,13 +4,13 @@ use std::{
     net::SocketAddr,
     path::Path,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tidegate_proto::sync::v1::{
-    EdgeMessage, NodeMessage, edge_message,
+    EdgeMessage, Hello, NodeMessage, edge_message,
     sync_service_server::{SyncService, SyncServiceServer},
 };
 use tidegate_sync::{
@@ -78,19 +78,11 @@ impl Node {
     }
 
     pub(crate) fn author<T>(&self, act: impl FnOnce(&mut Author) -> T) -> T {
-        act(&mut self
-            .shared
-            .author
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.shared.lock_author())
     }
 
     pub(crate) fn reports(&self) -> Vec<Report> {
-        self.shared
-            .reports
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.lock_reports().clone()
     }
 }
 
@@ -125,6 +117,14 @@ impl SyncService for Shared {
 }
 
 impl Shared {
+    fn lock_author(&self) -> MutexGuard<'_, Author> {
+        self.author.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_reports(&self) -> MutexGuard<'_, Vec<Report>> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn serve(
         &self,
         mut inbound: Streaming<EdgeMessage>,
@@ -136,53 +136,13 @@ impl Shared {
         else {
             return Err("no Hello".into());
         };
-        let hello = check_hello(hello)?;
         let origin = Instant::now();
-        let (mut session, mut effects) = {
-            let author = self.author.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = usize::try_from(hello.keyset_version)?;
-            let opening = Opening {
-                stream_id: "test".to_owned(),
-                view_id: "DEFAULT/".to_owned(),
-                held: hello.held_of("DEFAULT/"),
-                newest: author.newest(),
-                keysets: author
-                    .keysets
-                    .iter()
-                    .skip(known)
-                    .map(keyset_to_wire)
-                    .collect(),
-                api_key_pepper: bytes::Bytes::from_static(b"pepper"),
-                beat_ms: 500,
-                seed: 1,
-            };
-            NodeSession::open(opening, 0)
-        };
+        let (mut session, mut effects) = self.open(hello)?;
         let mut sent = None;
         loop {
             let mut inputs = Vec::new();
             for effect in effects.drain(..) {
-                match effect {
-                    Effect::Send(message) => outbox.send(Ok(message)).await?,
-                    Effect::Close(reason) => return Err(reason.into()),
-                    Effect::Report(report) => {
-                        self.reports
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(report);
-                    }
-                    Effect::LoadDelta { from, to } => {
-                        let author = self.author.lock().unwrap_or_else(PoisonError::into_inner);
-                        inputs.push(Input::Delta {
-                            from,
-                            delta: author.delta(from, to),
-                        });
-                    }
-                    Effect::LoadObjects { wanted, .. } => {
-                        let author = self.author.lock().unwrap_or_else(PoisonError::into_inner);
-                        inputs.push(Input::Objects(Some(author.load(wanted))));
-                    }
-                }
+                inputs.extend(self.perform(effect, &outbox).await?);
             }
             if inputs.is_empty() {
                 inputs.push(tokio::select! {
@@ -193,12 +153,8 @@ impl Shared {
                     () = tokio::time::sleep(Duration::from_millis(20)) => Input::Tick,
                 });
             }
-            let author = self
-                .author
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .newest();
-            if let Some(newest) = author
+            let newest = self.lock_author().newest();
+            if let Some(newest) = newest
                 && sent != Some(newest.position)
             {
                 sent = Some(newest.position);
@@ -210,5 +166,49 @@ impl Shared {
                 .flat_map(|input| session.handle(input, now_ms))
                 .collect();
         }
+    }
+
+    fn open(&self, hello: Hello) -> Outcome<(NodeSession, Vec<Effect>)> {
+        let hello = check_hello(hello)?;
+        let author = self.lock_author();
+        let known = usize::try_from(hello.keyset_version)?;
+        let opening = Opening {
+            stream_id: "test".to_owned(),
+            view_id: "DEFAULT/".to_owned(),
+            held: hello.held_of("DEFAULT/"),
+            newest: author.newest(),
+            keysets: author
+                .keysets
+                .iter()
+                .skip(known)
+                .map(keyset_to_wire)
+                .collect(),
+            api_key_pepper: bytes::Bytes::from_static(b"pepper"),
+            beat_ms: 500,
+            seed: 1,
+        };
+        Ok(NodeSession::open(opening, 0))
+    }
+
+    /// Does what the session asks for, and gives what it waits for.
+    async fn perform(
+        &self,
+        effect: Effect,
+        outbox: &mpsc::Sender<Result<NodeMessage, Status>>,
+    ) -> Outcome<Option<Input>> {
+        match effect {
+            Effect::Send(message) => outbox.send(Ok(message)).await?,
+            Effect::Close(reason) => return Err(reason.into()),
+            Effect::Report(report) => self.lock_reports().push(report),
+            Effect::LoadDelta { from, to } => {
+                let delta = self.lock_author().delta(from, to);
+                return Ok(Some(Input::Delta { from, delta }));
+            }
+            Effect::LoadObjects { wanted, .. } => {
+                let objects = self.lock_author().load(wanted);
+                return Ok(Some(Input::Objects(Some(objects))));
+            }
+        }
+        Ok(None)
     }
 }
