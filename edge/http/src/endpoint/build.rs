@@ -1,6 +1,11 @@
 //! From the definition's endpoint groups to callable endpoints.
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{self, Read as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue, Uri};
 use tidegate_expression::{Scope, Template};
@@ -24,6 +29,9 @@ use crate::{
 
 /// The one connector of HTTP proxy APIs.
 const HTTP_PROXY: &str = "http-proxy";
+
+/// Largest file of certificates or keys; the whole store of a system is a quarter of it.
+const STORE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// An endpoint that cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -306,12 +314,28 @@ fn not_pem(path: &str) -> BuildError {
 fn read(source: &StoreSource, path: &str) -> Result<Vec<u8>, BuildError> {
     match source {
         StoreSource::Content(content) => Ok(content.expose().as_bytes().to_vec()),
-        StoreSource::Path(file) => fs::read(file).map_err(|source| BuildError::File {
+        StoreSource::Path(file) => read_file(file).map_err(|source| BuildError::File {
             path: path.to_owned(),
             file: file.clone(),
             source,
         }),
     }
+}
+
+/// A definition may name any file: a device or a pipe would never end.
+fn read_file(file: &str) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if metadata.len() > STORE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut content = Vec::new();
+    fs::File::open(file)?
+        .take(STORE_BYTES_MAX)
+        .read_to_end(&mut content)?;
+    Ok(content)
 }
 
 fn millis(millis: u32) -> Duration {

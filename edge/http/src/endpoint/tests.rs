@@ -89,3 +89,22 @@ fn what_cannot_be_called_is_refused_with_its_place() {
         );
     }
 }
+
+#[test]
+fn a_store_that_is_no_file_of_fitting_size_is_refused_where_it_stands() {
+    let directory = tempfile::tempdir().unwrap();
+    let large = directory.path().join("large.pem");
+    let file = std::fs::File::create(&large).unwrap();
+    file.set_len(2 * 1024 * 1024).unwrap();
+    let missing = directory.path().join("missing.pem");
+    let device = std::path::Path::new("/dev/zero");
+    for path in [&*large, &*missing, directory.path(), device] {
+        let mut member = endpoint("one", "https://one.test");
+        member["sharedConfigurationOverride"] =
+            json!({"ssl": {"trustStore": {"type": "PEM", "path": path}}});
+        member["inheritConfiguration"] = json!(false);
+        let refused = endpoints(&json!([member]), None).unwrap_err();
+        let expected = "endpointGroups[0].endpoints[0].ssl.trustStore";
+        assert_eq!(refused, expected, "{}", path.display());
+    }
+}
