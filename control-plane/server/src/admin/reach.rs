@@ -31,10 +31,14 @@ pub(super) async fn edges(
     let Some(live) = query::live(&state, environment, "api", api_id)? else {
         return Ok(());
     };
-    let LiveRecord { tags, plan_tags, .. } = live.value;
+    let LiveRecord {
+        tags, plan_tags, ..
+    } = live.value;
     let tags: BTreeSet<String> = tags.into_iter().collect();
-    let plan_tags: Vec<BTreeSet<String>> =
-        plan_tags.into_iter().map(|set| set.tags.into_iter().collect()).collect();
+    let plan_tags: Vec<BTreeSet<String>> = plan_tags
+        .into_iter()
+        .map(|set| set.tags.into_iter().collect())
+        .collect();
     let is_behind = |edge: &PeerEdge| {
         edge.connected
             && edge.environment == environment
@@ -46,7 +50,12 @@ pub(super) async fn edges(
     let reached = async {
         loop {
             changed.mark_unchanged();
-            if !directory.list().await.iter().any(|(_, edge)| is_behind(edge)) {
+            if !directory
+                .list()
+                .await
+                .iter()
+                .any(|(_, edge)| is_behind(edge))
+            {
                 return;
             }
             // Whether something changed or it is merely time, the next thing to do is to look.
