@@ -16,12 +16,19 @@ pub(crate) fn run(root: &Path, minutes: u32) -> anyhow::Result<()> {
         .collect();
     names.sort();
     for name in names {
+        let corpus = root.join("fuzz").join("corpus").join(&name);
+        fs::create_dir_all(&corpus)?;
+        let seeds = root.join("fuzz").join("seeds").join(&name);
         let status = Command::new("cargo")
             .current_dir(root)
             // The instrumentation needs unstable flags of an otherwise stable compiler.
             .env("RUSTC_BOOTSTRAP", "1")
-            .args(["fuzz", "run", &name, "--"])
-            .arg(format!("-max_total_time={}", minutes * 60))
+            .args(["fuzz", "run", &name])
+            // What is found goes to the first folder; the others are only read.
+            .arg(&corpus)
+            .args(seeds.exists().then_some(&seeds))
+            .arg("--")
+            .arg(format!("-max_total_time={}", minutes.saturating_mul(60)))
             .arg(format!("-max_len={INPUT_BYTES_MAX}"))
             .status()
             .context("cargo-fuzz is missing: cargo install cargo-fuzz")?;
