@@ -67,7 +67,7 @@ pub enum Input {
     },
     /// Answer to [`Effect::Activate`]: requests see the view, and the floor is on disk.
     Activated,
-    /// Time passed; due at [`EdgeSession::deadline_ms`] at the latest.
+    /// Time passed; due at [`EdgeSession::deadline_ms`](super::EdgeSession::deadline_ms) at the latest.
     Tick,
 }
 
