@@ -8,9 +8,13 @@ use tidegate_model::{
 };
 
 fuzz_target!(|content: &[u8]| {
-    let Ok(documents) = parse_source("fuzz", content) else { return };
+    let Ok(documents) = parse_source("fuzz", content) else {
+        return;
+    };
     for document in documents {
-        let SourceDocument::Api(api) = document else { continue };
+        let SourceDocument::Api(api) = document else {
+            continue;
+        };
         let _ = validate_api(&api.canonical, &[]);
         let text = export(&api.canonical, Spelling::Native, &ExportFacts::default());
         // What came in near a limit may exceed it when it is written out; anything else must come back unchanged.

@@ -5,17 +5,23 @@
 use libfuzzer_sys::fuzz_target;
 use tidegate_edge_http::routing::{RouterBuilder, normalise, path_info};
 
-/// Lines of the input: `host path` of acceptors, the last one of the request.
+// Lines of the input: `host path` of acceptors, the last one of the request.
 fuzz_target!(|text: &str| {
     let mut lines: Vec<(Option<&str>, &str)> = text.lines().map(split).collect();
-    let Some((host, path)) = lines.pop() else { return };
+    let Some((host, path)) = lines.pop() else {
+        return;
+    };
     let mut builder = RouterBuilder::default();
     for (target, (host, path)) in (0_u32..).zip(&lines) {
         let _taken = builder.add(*host, path, target);
     }
     let router = builder.build();
     let found = router.find(host, path);
-    let wanted = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
+    let wanted = if path.ends_with('/') {
+        path.to_owned()
+    } else {
+        format!("{path}/")
+    };
     if let Some(found) = found {
         assert!(wanted.starts_with(found.context_path));
         assert!(path.ends_with(path_info(found.context_path, path)));
