@@ -35,7 +35,7 @@ pub enum Reply {
         code: String,
         /// Sentence fragment for people.
         message: String,
-        /// Place in the transaction, such as "ops[0].record.name".
+        /// Place in the transaction, such as `ops[0].record.name`.
         path: String,
     },
 }
