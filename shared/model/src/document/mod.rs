@@ -1,6 +1,6 @@
 //! Definitions as files: the spellings they come in, and the canonical document they all mean.
 //!
-//! Reading goes bytes → JSON values ([`source`]) → canonical documents ([`spelling`]); writing goes back. The
+//! Reading goes bytes → JSON values (`source`) → canonical documents (`spelling`); writing goes back. The
 //! canonical document is the runtime spelling: lower-case labels, plans and pages as lists, plugin configuration as
 //! objects, every unknown member kept where it was.
 
