@@ -323,6 +323,34 @@ mod tests {
     }
 
     #[test]
+    fn more_changes_than_a_trailer_takes_are_counted() {
+        let both = Conflict {
+            current: "7".to_owned(),
+            yours: "5".to_owned(),
+            changes: (0..1000)
+                .map(|n| format!("flows[{n}]\n{}", "y".repeat(600)))
+                .collect(),
+        };
+        let status = conflict("API echo was changed meanwhile", &both);
+        assert!(
+            status.details().len() < 11 * 1024,
+            "{}",
+            status.details().len()
+        );
+        let read = conflict_of(&status).unwrap();
+        let more = format!("{} more changes", 1000 - (read.changes.len() - 1));
+        assert_eq!(read.changes.last(), Some(&more));
+    }
+
+    #[test]
+    fn only_an_unreachable_peer_has_an_exit_code_of_its_own() {
+        for kind in KINDS {
+            let expected = if kind == ErrorKind::Unavailable { 3 } else { 1 };
+            assert_eq!(exit_code(kind), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn a_conflict_shows_both_sides() {
         let both = Conflict {
             current: "7".to_owned(),
