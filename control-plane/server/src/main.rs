@@ -67,7 +67,8 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
         nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM)
             .context("cannot bind this process to its parent")?;
     }
-    tidegate_telemetry::init(config.log_format, "info")?;
+    // openraft tells every step of its state at this level.
+    tidegate_telemetry::init(config.log_format, "info,openraft=warn")?;
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread()

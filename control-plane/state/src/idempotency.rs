@@ -93,3 +93,41 @@ fn refused(code: &str, message: &str) -> Reply {
         path: "idempotency_key".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryState, apply, op::PutEnvironment};
+
+    #[test]
+    fn a_proposer_learns_the_reply_before_it_decides_on_operations() {
+        let mut state = MemoryState::new();
+        let asked = |key: &str, digest: &'static [u8]| Txn {
+            idempotency_key: key.to_owned(),
+            request_digest: Bytes::from_static(digest),
+            actor: "somebody".to_owned(),
+            ..Txn::default()
+        };
+        assert_eq!(recall(&state, &asked("k", b"d")).unwrap(), None);
+        let put = PutEnvironment {
+            id: "DEFAULT".to_owned(),
+            api_key_pepper: Bytes::from_static(&[7; 32]),
+        };
+        let decided = Txn {
+            ops: vec![put.into()],
+            ..asked("k", b"d")
+        };
+        state.commit(apply(&state, 9, &decided).unwrap().writes);
+
+        let again = recall(&state, &asked("k", b"d")).unwrap();
+        let first = Reply::Done {
+            revision: 9,
+            numbers: Vec::new(),
+            duplicate: true,
+        };
+        assert_eq!(again, Some(first));
+        let other = recall(&state, &asked("k", b"other")).unwrap();
+        assert!(matches!(other, Some(Reply::Rejected { .. })), "{other:?}");
+        assert_eq!(recall(&state, &asked("l", b"d")).unwrap(), None);
+    }
+}

@@ -1,6 +1,6 @@
 //! The layer in front of every service of the gRPC port: load limit, deadline, identity, permission.
 //!
-//! A call that passes carries an [`Identity`] (unless its method is public) and a [`Deadline`] in
+//! A call that passes carries an [`super::Identity`] (unless its method is public) and a [`Deadline`] in
 //! its extensions. Denied by default: a method without a rule is refused.
 
 use std::{

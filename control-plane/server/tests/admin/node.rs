@@ -134,3 +134,24 @@ fn check_config_prints_what_is_in_effect_and_refuses_what_is_wrong() {
             .success()
     );
 }
+
+#[test]
+fn a_node_that_belongs_to_no_cluster_says_so_and_ends_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tidegate-control"))
+        .args([
+            "--grpc",
+            "127.0.0.1:0",
+            "--raft",
+            "127.0.0.1:0",
+            "--parent-bound",
+        ])
+        .arg("--data-dir")
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // Consensus was running: dropped without a shutdown it would have aborted the process.
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("--bootstrap"), "{errors}");
+}
