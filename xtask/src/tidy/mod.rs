@@ -4,8 +4,9 @@
 mod dependencies;
 mod files;
 mod policies;
+mod third_party;
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, bail};
 
@@ -13,7 +14,13 @@ use anyhow::{Context as _, bail};
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let sources = files::tracked(root)?;
     let mut complaints = files::check(root, &sources)?;
-    complaints.extend(dependencies::check(&metadata(root)?)?);
+    complaints.extend(dependencies::check(&metadata(root, &["--no-deps"])?)?);
+    let deny = fs::read_to_string(root.join("deny.toml")).context("cannot read deny.toml")?;
+    complaints.extend(third_party::check(
+        &metadata(root, &[])?,
+        &built(root)?,
+        &deny,
+    )?);
     complaints.extend(policies::check(root)?);
     if complaints.is_empty() {
         return Ok(());
@@ -21,17 +28,44 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     bail!("{} complaints\n{}", complaints.len(), complaints.join("\n"))
 }
 
-fn metadata(root: &Path) -> anyhow::Result<serde_json::Value> {
+fn metadata(root: &Path, options: &[&str]) -> anyhow::Result<serde_json::Value> {
+    let json = cargo(
+        root,
+        &[&["metadata", "--format-version", "1", "--locked"], options].concat(),
+    )?;
+    serde_json::from_str(&json).context("cargo metadata is JSON")
+}
+
+/// Names of all crates that are built for some target.
+fn built(root: &Path) -> anyhow::Result<Vec<String>> {
+    let tree = [
+        "tree",
+        "--locked",
+        "--workspace",
+        "--target",
+        "all",
+        "--prefix",
+        "none",
+    ];
+    let listing = cargo(root, &[&tree[..], &["--format", "{p}"]].concat())?;
+    Ok(listing
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("cargo")
         .current_dir(root)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
+        .args(arguments)
         .output()
-        .context("cannot run cargo metadata")?;
+        .with_context(|| format!("cannot run cargo {arguments:?}"))?;
     if !output.status.success() {
         bail!(
-            "cargo metadata failed: {}",
+            "cargo {arguments:?} failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    serde_json::from_slice(&output.stdout).context("cargo metadata is JSON")
+    String::from_utf8(output.stdout).context("cargo prints UTF-8")
 }
