@@ -147,7 +147,13 @@ fn word_after<'a>(text: &'a str, marker: &str) -> anyhow::Result<&'a str> {
 }
 
 fn latency(text: &str, percentile: &str) -> anyhow::Result<f64> {
-    let word = word_after(text, percentile)?;
+    // The same figure may stand in the table of deviations above; the distribution has lines of its own.
+    let line = text
+        .lines()
+        .map(str::trim_start)
+        .find(|line| line.starts_with(percentile));
+    let word = line.and_then(|line| line.split_whitespace().nth(1));
+    let word = word.with_context(|| format!("no {percentile} in {text}"))?;
     for (unit, factor) in [("us", 0.001), ("ms", 1.0), ("s", 1000.0)] {
         if let Some(number) = word.strip_suffix(unit) {
             return Ok(number.parse::<f64>()? * factor);
