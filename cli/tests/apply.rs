@@ -392,3 +392,29 @@ fn lint_needs_no_cluster() -> anyhow::Result<()> {
     assert!(said.contains("plans[0].security.type"), "{said}");
     Ok(())
 }
+
+#[test]
+fn the_definitions_shown_in_the_documentation_are_valid() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/apis.md"))?;
+    let examples: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(!examples.is_empty(), "the page shows no definition");
+    for (index, example) in examples.iter().enumerate() {
+        let file = folder.path().join(format!("example-{index}.yaml"));
+        std::fs::write(&file, example)?;
+        let output = std::process::Command::new(TIDEGATE)
+            .args(["lint", "-f"])
+            .arg(&file)
+            .output()?;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+    Ok(())
+}
