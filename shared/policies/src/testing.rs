@@ -32,9 +32,7 @@ impl Ambient for FixedAmbient {
 }
 
 fn services() -> Services {
-    Services {
-        ambient: Arc::new(FixedAmbient),
-    }
+    Services::isolated(Arc::new(FixedAmbient))
 }
 
 /// `GET /shop/items?page=2` of the API `shop`.
@@ -51,6 +49,7 @@ pub(crate) fn exchange() -> Exchange {
         properties: Arc::new(ValueMap::from_iter([("limit", "10")])),
         endpoints: Arc::new(ValueMap::new()),
         dictionaries: Arc::new(ValueMap::new()),
+        resources: Arc::default(),
     };
     let node = NodeFacts {
         id: "edge-1".into(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tidegate_expression::{Text, Value, ValueMap};
 
+use crate::resource::Resources;
+
 /// The API an exchange belongs to, compiled once per configuration.
 #[derive(Clone, Debug)]
 pub struct ApiFacts {
@@ -24,6 +26,8 @@ pub struct ApiFacts {
     pub endpoints: Arc<ValueMap>,
     /// Environment dictionaries: name → key → value.
     pub dictionaries: Arc<ValueMap>,
+    /// Enabled resources by name.
+    pub resources: Arc<Resources>,
 }
 
 /// The plan chosen by the security chain.

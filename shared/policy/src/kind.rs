@@ -12,12 +12,45 @@ use thiserror::Error;
 use tidegate_expression::{CompileError, Condition, Needs, Template};
 
 use crate::exchange::Exchange;
-use crate::outcome::Outcome;
+use crate::outcome::{Failure, Outcome};
 use crate::phase::Phase;
 use crate::services::Services;
 
-/// A boxed future, as asynchronous policies return it.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed future on the worker that serves the exchange; it never moves to another thread.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// How a step of an [`AsyncPolicy`] goes on: only one that must wait allocates.
+pub enum Progress<'a> {
+    /// The step is over.
+    Done(Outcome),
+    /// The step waits for something outside.
+    Waiting(BoxFuture<'a, Outcome>),
+}
+
+impl<'a> Progress<'a> {
+    /// The next step runs.
+    pub const CONTINUE: Self = Self::Done(Outcome::Continue);
+
+    /// Waits for a future.
+    pub fn waiting(future: impl Future<Output = Outcome> + 'a) -> Self {
+        Self::Waiting(Box::pin(future))
+    }
+
+    /// Ends the chain with a failure.
+    #[must_use]
+    pub fn fail(failure: Failure) -> Self {
+        Self::Done(Outcome::fail(failure))
+    }
+}
+
+impl fmt::Debug for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(outcome) => f.debug_tuple("Done").field(outcome).finish(),
+            Self::Waiting(_) => f.write_str("Waiting(..)"),
+        }
+    }
+}
 
 /// A kind of policy: its name, its phases, its configuration and how that compiles.
 pub trait PolicyKind: Send + Sync + 'static {
@@ -113,8 +146,8 @@ pub trait AsyncPolicy: Send + Sync {
         &'a self,
         _exchange: &'a mut Exchange,
         _services: &'a Services,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(std::future::ready(Outcome::Continue))
+    ) -> Progress<'a> {
+        Progress::CONTINUE
     }
 
     /// Runs after the endpoint has answered.
@@ -122,8 +155,8 @@ pub trait AsyncPolicy: Send + Sync {
         &'a self,
         _exchange: &'a mut Exchange,
         _services: &'a Services,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(std::future::ready(Outcome::Continue))
+    ) -> Progress<'a> {
+        Progress::CONTINUE
     }
 }
 

@@ -26,9 +26,7 @@ impl Ambient for FixedAmbient {
 }
 
 pub(crate) fn services() -> Services {
-    Services {
-        ambient: Arc::new(FixedAmbient),
-    }
+    Services::isolated(Arc::new(FixedAmbient))
 }
 
 /// `GET` of a target of the API `shop` below `/shop/`.
@@ -44,6 +42,7 @@ pub(crate) fn exchange(target: &'static str) -> Exchange {
         properties: Arc::new(ValueMap::from_iter([("limit", "10")])),
         endpoints: Arc::new(ValueMap::from_iter([("eu", "eu:")])),
         dictionaries: Arc::new(ValueMap::new()),
+        resources: Arc::default(),
     };
     let node = NodeFacts {
         id: "edge-1".into(),

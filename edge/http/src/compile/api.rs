@@ -208,6 +208,7 @@ fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
         properties: Arc::new(properties),
         endpoints: Arc::new(endpoints),
         dictionaries: Arc::new(ValueMap::new()),
+        resources: Arc::default(),
     }
 }
 

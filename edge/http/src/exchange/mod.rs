@@ -119,9 +119,7 @@ impl Gateway {
         let exclusions = node.tags.exclusions().iter().map(|tag| format!("!{tag}"));
         let tags = node.tags.inclusions().iter().cloned().chain(exclusions);
         let context = Context {
-            services: Services {
-                ambient: Arc::new(SystemAmbient),
-            },
+            services: Services::isolated(Arc::new(SystemAmbient)),
             node: Arc::new(PolicyNode {
                 id: node.id.as_str().into(),
                 version: node.version.as_str().into(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidegate_expression::{Condition, Needs};
 
 use crate::exchange::Exchange;
-use crate::kind::CompiledPolicy;
+use crate::kind::{CompiledPolicy, Progress};
 use crate::outcome::Outcome;
 use crate::phase::Phase;
 use crate::services::Services;
@@ -81,10 +81,10 @@ impl Chain {
                 (CompiledPolicy::Inline(policy), Phase::Request) => policy.on_request(exchange),
                 (CompiledPolicy::Inline(policy), Phase::Response) => policy.on_response(exchange),
                 (CompiledPolicy::Async(policy), Phase::Request) => {
-                    policy.on_request(exchange, services).await
+                    finished(policy.on_request(exchange, services)).await
                 }
                 (CompiledPolicy::Async(policy), Phase::Response) => {
-                    policy.on_response(exchange, services).await
+                    finished(policy.on_response(exchange, services)).await
                 }
                 _ => Outcome::Continue,
             };
@@ -93,5 +93,12 @@ impl Chain {
             }
         }
         Outcome::Continue
+    }
+}
+
+async fn finished(progress: Progress<'_>) -> Outcome {
+    match progress {
+        Progress::Done(outcome) => outcome,
+        Progress::Waiting(future) => future.await,
     }
 }

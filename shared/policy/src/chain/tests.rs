@@ -9,7 +9,7 @@ use tidegate_expression::{Condition, Needs};
 use super::{Chain, CompiledStep};
 use crate::testing::{exchange, services};
 use crate::{
-    AsyncPolicy, BoxFuture, CompiledPolicy, Exchange, Failure, InlinePolicy, Outcome, Phase,
+    AsyncPolicy, CompiledPolicy, Exchange, Failure, InlinePolicy, Outcome, Phase, Progress,
     Services,
 };
 
@@ -37,8 +37,8 @@ impl AsyncPolicy for Trace {
         &'a self,
         exchange: &'a mut Exchange,
         _services: &'a Services,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(async {
+    ) -> Progress<'a> {
+        Progress::waiting(async {
             trace(exchange, self.0);
             Outcome::Continue
         })

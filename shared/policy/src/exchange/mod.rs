@@ -23,6 +23,8 @@ pub use path::RequestPath;
 pub use query::{Query, QueryParameter};
 
 use crate::facts::{ApiFacts, NodeFacts, PlanFacts, SubscriptionFacts};
+use crate::interceptor::{Interceptor, Reporting};
+use crate::outcome::Failure;
 use crate::services::Services;
 
 /// One HTTP request with its response.
@@ -46,6 +48,10 @@ pub struct Exchange {
     pub subscription: Option<Arc<SubscriptionFacts>>,
     /// What answers the request.
     pub invoker: Invoker,
+    /// What stands around the invoker, the last one outermost.
+    pub interceptors: Vec<Arc<dyn Interceptor>>,
+    /// What policies add to the exchange's record; see [`Exchange::reporting_mut`].
+    pub reporting: Option<Box<Reporting>>,
     /// The failure being rendered, for response templates.
     pub error: Option<Box<ErrorFacts>>,
     ambient: Arc<dyn Ambient>,
@@ -69,9 +75,16 @@ impl Exchange {
             plan: None,
             subscription: None,
             invoker: Invoker::Endpoint,
+            interceptors: Vec::new(),
+            reporting: None,
             error: None,
             ambient: Arc::clone(&services.ambient),
         }
+    }
+
+    /// Returns what policies add to the exchange's record, to add more.
+    pub fn reporting_mut(&mut self) -> &mut Reporting {
+        self.reporting.get_or_insert_default()
     }
 
     /// Returns an attribute as expressions see it: set by a policy under this name, then set with
@@ -115,6 +128,10 @@ pub struct RequestFacts {
     pub path_parameters: Vec<PathParameter>,
     /// TLS facts for `#request.ssl`, built once per connection.
     pub ssl: Option<Value>,
+    /// What TLS says of the client, built once per connection.
+    pub tls: Option<Arc<TlsFacts>>,
+    /// Limit of a body that streams, set by a policy.
+    pub body_limit: Option<Box<BodyLimit>>,
     /// The body if a step needs it.
     pub content: Content,
 }
@@ -139,6 +156,8 @@ impl RequestFacts {
             timestamp_ms: 0,
             path_parameters: Vec::new(),
             ssl: None,
+            tls: None,
+            body_limit: None,
             content: Content::default(),
         }
     }
@@ -152,6 +171,28 @@ impl RequestFacts {
             .or_else(|| self.authority.as_ref().map(Authority::as_str))
             .unwrap_or_default()
     }
+}
+
+/// What TLS says of the client.
+#[derive(Clone, Debug, Default)]
+pub struct TlsFacts {
+    /// The client's verified certificate and its chain in DER, its own first; empty without one.
+    pub client_certificates: Vec<Bytes>,
+    /// Name the client asked for.
+    pub server_name: Option<Text>,
+    /// Protocol version, such as `TLSv1.3`.
+    pub version: &'static str,
+    /// Cipher suite by its IANA name.
+    pub cipher_suite: &'static str,
+}
+
+/// Most bytes of a request body whose length is not known before, and what exceeding it means.
+#[derive(Clone, Debug)]
+pub struct BodyLimit {
+    /// Most bytes.
+    pub bytes_max: u64,
+    /// The failure of a longer body.
+    pub failure: Failure,
 }
 
 /// A value taken from the path by a `:name` segment of a flow selector.
