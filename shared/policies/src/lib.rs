@@ -8,17 +8,30 @@
 
 pub mod api_key;
 pub mod assign_attributes;
+pub mod assign_metrics;
 mod compile;
 mod configuration;
+pub mod custom_query_parameters_parser;
+pub mod dynamic_routing;
+mod failures;
+mod half;
 mod header;
+pub mod interrupt;
 pub mod key_less;
+pub mod latency;
 pub mod mock;
+pub mod override_request_method;
+mod pattern;
 mod registry;
+pub mod rest_to_soap;
+pub mod status_code;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod transform_headers;
+pub mod transform_queryparams;
+pub mod url_rewriting;
 mod validate;
 
 pub use compile::compile_steps;

@@ -5,12 +5,36 @@ use tidegate_policy::RegisteredPolicy;
 
 use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
+use crate::assign_metrics::AssignMetrics;
+use crate::custom_query_parameters_parser::CustomQueryParametersParser;
+use crate::dynamic_routing::DynamicRouting;
+use crate::interrupt::Interrupt;
 use crate::key_less::KeyLessConfig;
+use crate::latency::Latency;
 use crate::mock::Mock;
+use crate::override_request_method::OverrideRequestMethod;
+use crate::rest_to_soap::RestToSoap;
+use crate::status_code::StatusCodePolicy;
 use crate::transform_headers::TransformHeaders;
+use crate::transform_queryparams::TransformQueryparams;
+use crate::url_rewriting::UrlRewriting;
 
 /// All policies that a step may name.
-pub const POLICIES: &[&dyn RegisteredPolicy] = &[&AssignAttributes, &Mock, &TransformHeaders];
+pub const POLICIES: &[&dyn RegisteredPolicy] = &[
+    &AssignAttributes,
+    &AssignMetrics,
+    &CustomQueryParametersParser,
+    &DynamicRouting,
+    &Interrupt,
+    &Latency,
+    &Mock,
+    &OverrideRequestMethod,
+    &RestToSoap,
+    &StatusCodePolicy,
+    &TransformHeaders,
+    &TransformQueryparams,
+    &UrlRewriting,
+];
 
 /// All kinds of plan security.
 pub const SECURITY_KINDS: &[SecurityKind] = &[

@@ -31,7 +31,7 @@ impl Ambient for FixedAmbient {
     }
 }
 
-fn services() -> Services {
+pub(crate) fn services() -> Services {
     Services::isolated(Arc::new(FixedAmbient))
 }
 
@@ -61,7 +61,12 @@ pub(crate) fn exchange() -> Exchange {
     Exchange::new(request, Arc::new(api), Arc::new(node), &services())
 }
 
-fn compile(policy: &str, configuration: &Value, phase: Phase) -> Result<CompiledStep, ConfigError> {
+/// Compiles one step.
+pub(crate) fn compile(
+    policy: &str,
+    configuration: &Value,
+    phase: Phase,
+) -> Result<CompiledStep, ConfigError> {
     let ctx = CompileContext {
         phase,
         environment: "DEFAULT",

@@ -7,6 +7,9 @@ use std::cell::OnceCell;
 
 use tidegate_expression::Text;
 
+/// What separates parameters.
+const SEPARATORS: [char; 2] = ['&', ';'];
+
 /// The query of a request.
 #[derive(Debug, Default)]
 pub struct Query {
@@ -38,8 +41,7 @@ impl Query {
     /// Returns the parameters in order.
     #[must_use]
     pub fn parameters(&self) -> &[QueryParameter] {
-        self.parameters
-            .get_or_init(|| self.raw.as_deref().map(parse).unwrap_or_default())
+        self.parameters.get_or_init(|| self.received())
     }
 
     /// Walks the values of `name`; a parameter without `=` gives `None`.
@@ -95,6 +97,13 @@ impl Query {
         true
     }
 
+    /// Reads the query again as it was received, with `&` as the only separator; changes made since are lost.
+    pub fn reread_without_semicolons(&mut self) {
+        let parameters = self.raw.as_deref().map(|raw| parse(raw, &['&']));
+        self.parameters = OnceCell::from(parameters.unwrap_or_default());
+        self.is_changed = false;
+    }
+
     /// Removes all parameters.
     pub fn clear(&mut self) {
         self.change().clear();
@@ -124,20 +133,22 @@ impl Query {
         Some(text.into())
     }
 
+    fn received(&self) -> Vec<QueryParameter> {
+        let raw = self.raw.as_deref();
+        raw.map(|raw| parse(raw, &SEPARATORS)).unwrap_or_default()
+    }
+
     fn change(&mut self) -> &mut Vec<QueryParameter> {
         self.is_changed = true;
-        let parameters = self
-            .parameters
-            .take()
-            .unwrap_or_else(|| self.raw.as_deref().map(parse).unwrap_or_default());
+        let parameters = self.parameters.take().unwrap_or_else(|| self.received());
         self.parameters = OnceCell::from(parameters);
         #[expect(clippy::expect_used, reason = "the line above fills the cell")]
         self.parameters.get_mut().expect("a filled cell")
     }
 }
 
-fn parse(raw: &str) -> Vec<QueryParameter> {
-    raw.split(['&', ';'])
+fn parse(raw: &str, separators: &[char]) -> Vec<QueryParameter> {
+    raw.split(separators)
         .filter(|part| !part.is_empty())
         .map(|part| match part.split_once('=') {
             Some((name, value)) => QueryParameter {

@@ -202,6 +202,17 @@ fn queries_change_in_place_and_stay_raw() {
     assert_eq!(query.to_text(), None);
 }
 
+#[test]
+fn a_query_can_be_read_with_ampersands_alone() {
+    let mut query = Query::new(Some("filter=a;b&c"));
+    assert_eq!(query.first("filter"), Some("a"));
+    query.clear();
+    query.reread_without_semicolons();
+    assert_eq!(query.first("filter"), Some("a;b"));
+    assert_eq!(query.parameters().len(), 2);
+    assert_eq!(query.to_text().as_deref(), Some("filter=a;b&c"));
+}
+
 proptest! {
     #[test]
     fn a_query_that_nobody_changes_is_sent_as_received(raw in "[ -~]{0,40}") {
