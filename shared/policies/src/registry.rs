@@ -13,7 +13,10 @@ use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
 use crate::mock::Mock;
 use crate::override_request_method::OverrideRequestMethod;
+use crate::quota::Quota;
+use crate::rate_limit::RateLimit;
 use crate::rest_to_soap::RestToSoap;
+use crate::spike_arrest::SpikeArrest;
 use crate::status_code::StatusCodePolicy;
 use crate::transform_headers::TransformHeaders;
 use crate::transform_queryparams::TransformQueryparams;
@@ -29,7 +32,10 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &Latency,
     &Mock,
     &OverrideRequestMethod,
+    &Quota,
+    &RateLimit,
     &RestToSoap,
+    &SpikeArrest,
     &StatusCodePolicy,
     &TransformHeaders,
     &TransformQueryparams,

@@ -8,8 +8,8 @@ use http::uri::PathAndQuery;
 use serde_json::Value;
 use tidegate_expression::{Ambient, ValueMap};
 use tidegate_policy::{
-    ApiFacts, Chain, CompileContext, CompiledStep, ConfigError, Exchange, NodeFacts, Outcome,
-    Phase, RequestFacts, Services,
+    ApiFacts, Chain, CompileContext, CompiledStep, ConfigError, Exchange, Failure, NodeFacts,
+    Outcome, Phase, RequestFacts, Services,
 };
 
 use crate::registry::find;
@@ -31,6 +31,7 @@ impl Ambient for FixedAmbient {
     }
 }
 
+/// Services without an outside; a test replaces single ones.
 pub(crate) fn services() -> Services {
     Services::isolated(Arc::new(FixedAmbient))
 }
@@ -88,8 +89,32 @@ pub(crate) fn run(
     phase: Phase,
     exchange: &mut Exchange,
 ) -> Outcome {
-    let step = compile(policy, configuration, phase).unwrap();
-    block_on(Chain::new(vec![step]).run(phase, exchange, &services()))
+    run_with(policy, configuration, phase, exchange, &services())
+}
+
+/// Compiles and runs one step with given services.
+pub(crate) fn run_with(
+    policy: &str,
+    configuration: &Value,
+    phase: Phase,
+    exchange: &mut Exchange,
+    services: &Services,
+) -> Outcome {
+    let chain = chain(policy, configuration, phase);
+    block_on(chain.run(phase, exchange, services))
+}
+
+/// Compiles one step, to run it more than once.
+pub(crate) fn chain(policy: &str, configuration: &Value, phase: Phase) -> Chain {
+    Chain::new(vec![compile(policy, configuration, phase).unwrap()])
+}
+
+/// The failure that an outcome must be.
+pub(crate) fn failure(outcome: Outcome) -> Failure {
+    match outcome {
+        Outcome::Fail(failure) => *failure,
+        other => panic!("no failure: {other:?}"),
+    }
 }
 
 /// Compiles one step that must be refused.

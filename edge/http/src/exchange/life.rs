@@ -1,7 +1,9 @@
 //! The phases of one request, in the order of `gravitee-v4.md` §3.1.
 
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH, header::HOST};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH, header::HOST,
+};
 use tidegate_expression::Text;
 use tidegate_policy::{Exchange, Failure, Outcome, Phase, RequestFacts};
 
@@ -276,7 +278,11 @@ impl<'s> Life<'s> {
         let templates = &self.served.api.templates;
         let response = error_response::render(&mut self.exchange, templates, (*failure).clone());
         self.error = Some(failure);
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        let own = std::mem::take(&mut self.exchange.response.headers);
+        if self.called.is_none() {
+            keep_own(&mut parts.headers, own);
+        }
         self.exchange.response.status = parts.status;
         self.exchange.response.headers = parts.headers;
         self.exchange.response.content.take();
@@ -319,5 +325,18 @@ impl<'s> Life<'s> {
         *response.status_mut() = facts.status;
         *response.headers_mut() = headers;
         Reply::Response(response)
+    }
+}
+
+/// What request steps put on the response, such as the headers of a rate limit, stays on an error; what
+/// describes a body that is not sent does not.
+fn keep_own(error: &mut HeaderMap, own: HeaderMap) {
+    for (name, value) in own {
+        if let Some(name) = name
+            && !name.as_str().starts_with("content-")
+            && !error.contains_key(&name)
+        {
+            error.insert(name, value);
+        }
     }
 }

@@ -73,10 +73,6 @@ impl LocalLimiter {
         self.len() == 0
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the remainder is below the number of shards"
-    )]
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
         // The high bits: the map inside of the shard uses the low ones.
         &self.shards[((hash >> 48) % SHARDS as u64) as usize]
@@ -144,8 +140,7 @@ impl Shard {
         if self.counters.len() < sweep_at {
             return;
         }
-        self.counters
-            .retain(|_, counter| counter.reset_ms > now_ms);
+        self.counters.retain(|_, counter| counter.reset_ms > now_ms);
         // Twice what is alive: sweeping costs a constant amount per new key.
         self.sweep_at = self.counters.len().saturating_mul(2);
         if self.counters.len() >= keys_max {

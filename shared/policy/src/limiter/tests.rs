@@ -72,7 +72,12 @@ fn ended_windows_make_room_and_the_number_of_keys_stays_bounded() {
     }
     assert!(limiter.len() <= 4096, "{}", limiter.len());
     for index in 0..20_000_u64 {
-        take(&limiter, &format!("later-{index}"), 1, 10_000 + index * 1000);
+        take(
+            &limiter,
+            &format!("later-{index}"),
+            1,
+            10_000 + index * 1000,
+        );
     }
     assert!(limiter.len() <= 64 * 64, "{}", limiter.len());
 }
@@ -106,13 +111,37 @@ fn days_and_months_follow_the_calendar_of_the_time_zone() {
     let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
     for (window, begin, end) in [
         // The clock is put forward: this day has 23 hours.
-        (Window::Days(1), "2026-03-28T12:00:00Z", "2026-03-29T11:00:00Z"),
-        (Window::Days(7), "2026-06-01T08:30:00Z", "2026-06-08T08:30:00Z"),
-        (Window::Months(1), "2026-01-31T10:00:00Z", "2026-02-28T10:00:00Z"),
+        (
+            Window::Days(1),
+            "2026-03-28T12:00:00Z",
+            "2026-03-29T11:00:00Z",
+        ),
+        (
+            Window::Days(7),
+            "2026-06-01T08:30:00Z",
+            "2026-06-08T08:30:00Z",
+        ),
+        (
+            Window::Months(1),
+            "2026-01-31T10:00:00Z",
+            "2026-02-28T10:00:00Z",
+        ),
         // Winter to summer time.
-        (Window::Months(1), "2026-03-15T10:00:00Z", "2026-04-15T09:00:00Z"),
-        (Window::Months(12), "2026-05-05T00:00:00Z", "2027-05-05T00:00:00Z"),
-        (Window::Millis(1), "2026-05-05T00:00:00Z", "2026-05-05T00:00:00.001Z"),
+        (
+            Window::Months(1),
+            "2026-03-15T10:00:00Z",
+            "2026-04-15T09:00:00Z",
+        ),
+        (
+            Window::Months(12),
+            "2026-05-05T00:00:00Z",
+            "2027-05-05T00:00:00Z",
+        ),
+        (
+            Window::Millis(1),
+            "2026-05-05T00:00:00Z",
+            "2026-05-05T00:00:00.001Z",
+        ),
     ] {
         let found = window.end_ms_in(instant(begin), &zone);
         assert_eq!(found, Some(instant(end)), "{window:?} from {begin}");
