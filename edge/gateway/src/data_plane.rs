@@ -63,14 +63,17 @@ impl DataPlane {
             }
         };
         let (node, live, metrics) = (node.clone(), Arc::clone(live), metrics.clone());
-        let workers = config.workers;
+        let (workers, outbound) = (config.workers, config.outbound.clone());
         let make_handler = move |_worker: usize| {
             Gateway::new(GatewayParts {
                 live: Arc::clone(&live),
                 node: &node,
                 metrics: metrics.worker(),
                 access_log: log.clone(),
-                settings: GatewaySettings::default(),
+                settings: GatewaySettings {
+                    outbound: outbound.clone(),
+                    ..GatewaySettings::default()
+                },
                 workers,
             })
         };

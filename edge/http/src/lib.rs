@@ -17,6 +17,7 @@ pub mod h1;
 mod io;
 mod live;
 pub mod metrics;
+pub mod outbound;
 pub mod plan;
 pub mod request_id;
 pub mod routing;

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use tidegate_edge_http::access_log::AccessLogTarget;
+use tidegate_edge_http::{
+    access_log::AccessLogTarget, outbound::OutboundSettings, upstream::AddressRule,
+};
 use tidegate_model::TagSelector;
 use tidegate_telemetry::LogFormat;
 use tidegate_view::RootPin;
@@ -64,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) control: Control,
     pub(crate) listen: Listen,
     pub(crate) workers: usize,
+    pub(crate) outbound: OutboundSettings,
     pub(crate) access_log: Option<AccessLogTarget>,
     pub(crate) drain_timeout: Duration,
     pub(crate) log_format: LogFormat,
@@ -158,6 +161,13 @@ impl Config {
                 technical: address("technical", raw.technical.as_deref().unwrap_or(TECHNICAL))?,
             },
             workers,
+            outbound: OutboundSettings {
+                addresses: if raw.allow_link_local.unwrap_or(false) {
+                    AddressRule::Any
+                } else {
+                    AddressRule::NotLinkLocal
+                },
+            },
             access_log: match raw.access_log.as_deref() {
                 None | Some("" | "off") => None,
                 Some("-") => Some(AccessLogTarget::Stdout),

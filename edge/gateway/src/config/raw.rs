@@ -56,6 +56,9 @@ pub(crate) struct RawConfig {
     /// Tenant whose endpoints this edge uses.
     #[arg(long, env = "TIDEGATE_TENANT")]
     pub(crate) tenant: Option<String>,
+    /// Lets policies call link-local addresses, where clouds serve the machine's credentials.
+    #[arg(long, env = "TIDEGATE_ALLOW_LINK_LOCAL", value_name = "BOOL")]
+    pub(crate) allow_link_local: Option<bool>,
     /// Access log: a file, `-` for standard output, or `off`.
     #[arg(
         long,
@@ -92,6 +95,7 @@ impl RawConfig {
             technical: self.technical.or(other.technical),
             workers: self.workers.or(other.workers),
             tenant: self.tenant.or(other.tenant),
+            allow_link_local: self.allow_link_local.or(other.allow_link_local),
             access_log: self.access_log.or(other.access_log),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
             log_format: self.log_format.or(other.log_format),

@@ -29,6 +29,7 @@ use crate::{
     clock::{SystemAmbient, now_ms},
     compile::NodeFacts,
     metrics::{ApiCounters, WorkerMetrics},
+    outbound::{self, OutboundSettings},
     request_id::RequestIds,
     server::{ConnectionFacts, Handler, Refusal, Reply},
     upstream::UpstreamPools,
@@ -51,6 +52,8 @@ pub struct GatewaySettings {
     pub request_timeout: Option<Duration>,
     /// Largest body kept in memory for a step that reads or changes it.
     pub content_bytes_max: u64,
+    /// What calls made by policies may reach.
+    pub outbound: OutboundSettings,
 }
 
 impl Default for GatewaySettings {
@@ -60,6 +63,7 @@ impl Default for GatewaySettings {
             request_timeout: Some(Duration::from_millis(30_000)),
             // A worker holds hundreds of requests at once: this keeps the worst case in gigabytes.
             content_bytes_max: 10 * 1024 * 1024,
+            outbound: OutboundSettings::default(),
         }
     }
 }
@@ -118,8 +122,9 @@ impl Gateway {
         let node = parts.node;
         let exclusions = node.tags.exclusions().iter().map(|tag| format!("!{tag}"));
         let tags = node.tags.inclusions().iter().cloned().chain(exclusions);
+        let pools = UpstreamPools::new(parts.workers);
         let context = Context {
-            services: Services::isolated(Arc::new(SystemAmbient)),
+            services: outbound::services(Arc::new(SystemAmbient), &pools, &parts.settings.outbound),
             node: Arc::new(PolicyNode {
                 id: node.id.as_str().into(),
                 version: node.version.as_str().into(),
@@ -132,7 +137,7 @@ impl Gateway {
         Self {
             live: parts.live,
             current: RefCell::default(),
-            pools: UpstreamPools::new(parts.workers),
+            pools,
             ids: RefCell::default(),
             clients: RefCell::default(),
             no_api: parts.metrics.no_api(),

@@ -41,6 +41,7 @@ async fn connect_untimed(
         .addresses(&options.host, options.port)
         .await
         .map_err(UpstreamError::Resolve)?;
+    let addresses = options.addresses.filter(addresses)?;
     let stream = connect_any(&addresses)
         .await
         .map_err(UpstreamError::Connect)?;

@@ -9,6 +9,9 @@ pub enum UpstreamError {
     /// The name did not resolve to an address.
     #[error("cannot resolve the upstream's name")]
     Resolve(#[source] std::io::Error),
+    /// The name leads only to addresses that this target may not call.
+    #[error("this edge does not call {0}")]
+    Forbidden(std::net::IpAddr),
     /// No address accepted a connection.
     #[error("cannot connect to the upstream")]
     Connect(#[source] std::io::Error),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here chooses an endpoint: the target is given.
 
+mod address_rule;
 mod connect;
 mod error;
 mod http1;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::address_rule::AddressRule;
 pub use self::error::{TimeoutPhase, UpstreamError};
 pub use self::http1::UpstreamBody;
 pub use self::target::{Http2Options, TargetError, TargetOptions, UpstreamTarget, UpstreamVersion};
@@ -27,6 +29,7 @@ pub use self::tls::{ClientIdentity, TlsError, TlsOptions, Verification};
 pub(crate) use self::http2::Stream;
 use self::pool::Pool;
 pub(crate) use self::pool::Slot;
+pub(crate) use self::resolve::Resolver;
 use crate::body::Body;
 use crate::io::Io;
 

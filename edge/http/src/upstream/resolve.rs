@@ -17,7 +17,7 @@ const ADDRESSES_MAX: usize = 32;
 
 /// The addresses of one target.
 #[derive(Debug, Default)]
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     cached: RefCell<Option<Answer>>,
     turn: Cell<usize>,
 }
@@ -30,7 +30,7 @@ struct Answer {
 
 impl Resolver {
     /// The addresses to try, beginning with the one whose turn it is.
-    pub(super) async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    pub(crate) async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }

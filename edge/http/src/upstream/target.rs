@@ -9,6 +9,7 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use rustls_pki_types::ServerName;
 
+use super::address_rule::AddressRule;
 use super::tls::{TlsError, TlsOptions, client_config};
 
 /// Interned targets are swept when the table has grown by this many since the last sweep.
@@ -37,6 +38,8 @@ pub struct TargetOptions {
     pub keep_alive_timeout: Duration,
     /// Most connections of one worker to this target.
     pub connections_max: usize,
+    /// Which addresses may be connected to.
+    pub addresses: AddressRule,
     /// HTTP/2 settings; `None` means the default of the implementation.
     pub http2: Http2Options,
 }
@@ -77,6 +80,7 @@ impl TargetOptions {
             keep_alive: true,
             keep_alive_timeout: Duration::from_millis(30_000),
             connections_max: 100,
+            addresses: AddressRule::Any,
             http2: Http2Options::default(),
         }
     }

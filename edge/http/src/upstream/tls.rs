@@ -19,6 +19,8 @@ pub struct TlsOptions {
     pub verification: Verification,
     /// Trusted roots as PEM; `None` trusts the system's.
     pub roots_pem: Option<Vec<u8>>,
+    /// Whether the system's roots are trusted besides `roots_pem`.
+    pub adds_system_roots: bool,
     /// Certificate shown to the upstream.
     pub client_identity: Option<ClientIdentity>,
     /// Name for SNI and certificate check if it is not the target's host.
@@ -139,7 +141,11 @@ fn provider() -> Arc<CryptoProvider> {
 fn roots(options: &TlsOptions) -> Result<Arc<RootCertStore>, TlsError> {
     match &options.roots_pem {
         Some(pem) => {
-            let mut store = RootCertStore::empty();
+            let mut store = if options.adds_system_roots {
+                RootCertStore::clone(&*system_roots()?)
+            } else {
+                RootCertStore::empty()
+            };
             for certificate in certificates(pem, "trust store")? {
                 store.add(certificate).map_err(TlsError::Rustls)?;
             }
