@@ -290,6 +290,7 @@ fn certificates_are_checked_as_configured() {
             options.tls = Some(TlsOptions {
                 verification,
                 roots_pem: roots.cloned(),
+                adds_system_roots: false,
                 client_identity: None,
                 server_name: name.map(str::to_owned),
             });
