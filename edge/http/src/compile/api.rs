@@ -17,7 +17,7 @@ use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts};
 use super::{NodeFacts, scope::DeployScope};
 use crate::{
     clock::SystemAmbient,
-    endpoint::{self, Endpoints},
+    endpoint::{self, Endpoints, Failover},
     error_response::ErrorTemplates,
     flow::{CompiledFlow, Coverage, FlowMode, Flows, HttpSelector, PathPattern},
     plan::{CompiledPlan, KeyPlace, Security, SecurityChain},
@@ -55,6 +55,8 @@ pub struct CompiledApi {
     pub is_match_required: bool,
     /// Its endpoints.
     pub endpoints: Endpoints,
+    /// How calls of them are repeated, if they are.
+    pub failover: Option<Failover>,
     /// Its response templates.
     pub templates: ErrorTemplates,
 }
@@ -150,6 +152,7 @@ pub(super) fn compile_api(
         flows: compile_flows(&api.flows, "flows", mode, &ctx)?,
         is_match_required: api.flow_execution.match_required,
         endpoints,
+        failover: Failover::compile(api.failover.as_ref()),
         templates: ErrorTemplates::compile(&api.response_templates)
             .map_err(|(path, error)| refusal(&path, &error))?,
         facts,

@@ -2,6 +2,7 @@
 //! Source: `gravitee-v4.md` §1.4, §3.11.
 
 mod build;
+mod failover;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 pub use build::{BuildError, build};
+pub use failover::Failover;
 
 /// One backend, ready to be called.
 #[derive(Debug)]

@@ -11,12 +11,13 @@ use tidegate_expression::{Text, Value};
 use tidegate_policy::{Exchange, Failure, Invoker, MockResponse};
 
 use super::{
-    Gateway, client_closed_request,
+    Gateway, client_closed_request, failover,
     life::{Interruption, Life},
     observed::CLIENT_ABORTED,
 };
 use crate::{
     body::{Body, BodyError},
+    compile::CompiledApi,
     endpoint::{Destination, Endpoints},
     forward::{TargetPath, upstream_uri},
     upstream::{UpstreamError, UpstreamTarget},
@@ -36,14 +37,22 @@ pub(super) struct Called {
 pub(super) async fn invoke(
     life: &mut Life<'_>,
     gateway: &Gateway,
-    endpoints: &Endpoints,
+    api: &CompiledApi,
 ) -> Result<(), Interruption> {
     match std::mem::take(&mut life.exchange.invoker) {
         Invoker::Mock(mock) => {
             answer_mock(life, *mock);
             Ok(())
         }
-        Invoker::Endpoint => call_endpoint(life, gateway, endpoints).await,
+        Invoker::Endpoint => match &api.failover {
+            None => attempt(life, gateway, &api.endpoints, None)
+                .await
+                .map_err(AttemptError::into),
+            // Boxed: its room would otherwise be part of every exchange.
+            Some(failover) => {
+                Box::pin(failover::call(life, gateway, &api.endpoints, failover)).await
+            }
+        },
     }
 }
 
@@ -57,32 +66,64 @@ fn answer_mock(life: &mut Life<'_>, mock: MockResponse) {
     response.content.set(mock.content);
 }
 
-async fn call_endpoint(
+/// Why an attempt brought no response.
+pub(super) enum AttemptError {
+    /// No endpoint is alive, or none has the name that was asked for.
+    NoEndpoint,
+    /// The request itself cannot be sent anywhere.
+    Request(Interruption),
+    /// The endpoint did not answer.
+    Upstream(UpstreamError),
+    /// No response head came within the time of one attempt.
+    Slow,
+}
+
+impl From<AttemptError> for Interruption {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::NoEndpoint => no_endpoint(),
+            AttemptError::Request(interruption) => interruption,
+            AttemptError::Upstream(error) => failure(error),
+            AttemptError::Slow => Box::new(connection_error()).into(),
+        }
+    }
+}
+
+/// Calls the endpoint whose turn it is. With a `limit` on the time to the response head, the request
+/// stays in the exchange, so that it can be sent again.
+pub(super) async fn attempt(
     life: &mut Life<'_>,
     gateway: &Gateway,
     endpoints: &Endpoints,
-) -> Result<(), Interruption> {
-    let destination = destination(&life.exchange, gateway, endpoints).ok_or_else(no_endpoint)?;
+    limit: Option<Duration>,
+) -> Result<(), AttemptError> {
+    let destination =
+        destination(&life.exchange, gateway, endpoints).ok_or(AttemptError::NoEndpoint)?;
     let target = match &destination.elsewhere {
         Some((target, _)) => target,
         None => &destination.endpoint.target,
     };
-    let request = build_request(life, &destination)?;
+    let request =
+        build_request(life, &destination, limit.is_some()).map_err(AttemptError::Request)?;
     let path = gateway
         .access_log
         .as_ref()
         .map(|_| request.uri().path().to_owned());
     let begun = Instant::now();
-    let sent = gateway.pools.send(target, request).await;
+    let sending = gateway.pools.send(target, request);
+    let sent = match limit {
+        None => Some(sending.await),
+        Some(limit) => tokio::time::timeout(limit, Box::pin(sending)).await.ok(),
+    };
     let (target, duration) = (Arc::clone(target), begun.elapsed());
     life.called = Some(Called {
         target,
         path,
         duration,
     });
-    let reply = sent.map_err(|error| {
+    let reply = sent.ok_or(AttemptError::Slow)?.map_err(|error| {
         gateway.metrics.upstream_failed(&error);
-        failure(error)
+        AttemptError::Upstream(error)
     })?;
     let (parts, body) = reply.response.into_parts();
     let response = &mut life.exchange.response;
@@ -132,6 +173,7 @@ fn destination(
 fn build_request(
     life: &mut Life<'_>,
     destination: &Destination,
+    is_repeatable: bool,
 ) -> Result<Request<Body>, Interruption> {
     let exchange = &mut life.exchange;
     let method = method(exchange)?;
@@ -159,14 +201,23 @@ fn build_request(
         let failure = Failure::new(StatusCode::BAD_REQUEST);
         return Err(Box::new(failure.with_cause("the endpoint's URL cannot be written")).into());
     };
-    let body = match exchange.request.content.take() {
-        Some(content) => Body::full(content),
-        None => std::mem::take(&mut life.request_body),
+    let body = if is_repeatable {
+        let content = exchange.request.content.bytes();
+        Body::full(content.cloned().unwrap_or_default())
+    } else {
+        match exchange.request.content.take() {
+            Some(content) => Body::full(content),
+            None => std::mem::take(&mut life.request_body),
+        }
     };
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
-    let mut headers = std::mem::take(&mut exchange.request.headers);
+    let mut headers = if is_repeatable {
+        exchange.request.headers.clone()
+    } else {
+        std::mem::take(&mut exchange.request.headers)
+    };
     headers.remove(CONTENT_LENGTH);
     headers.remove(PROXY_AUTHORIZATION);
     if !headers.contains_key(UPGRADE) {

@@ -177,7 +177,7 @@ impl<'s> Life<'s> {
         self.run_flows(context, &api.flows, &api_flows, Phase::Request)
             .await?;
         // 8 the endpoint, or what a policy put in its place
-        call::invoke(self, gateway, &api.endpoints).await?;
+        call::invoke(self, gateway, api).await?;
         // 9 and 10 flows on the response, in the same order
         self.buffer_response(context, needs.response_content)
             .await?;
@@ -208,7 +208,7 @@ impl<'s> Life<'s> {
     }
 
     /// Reads the request body into memory, once, if something reads it.
-    async fn buffer_request(
+    pub(super) async fn buffer_request(
         &mut self,
         context: &Context,
         wanted: bool,

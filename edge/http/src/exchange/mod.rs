@@ -2,6 +2,7 @@
 
 mod call;
 mod client;
+mod failover;
 mod forwarded;
 mod life;
 mod observed;

@@ -12,6 +12,7 @@ mod accounts;
 mod client;
 mod definition;
 mod edge;
+mod failover;
 mod failures;
 mod flows;
 mod http2;
