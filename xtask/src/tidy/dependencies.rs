@@ -46,7 +46,17 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "tidegate-policies",
-        workspace: &["tidegate-model", "tidegate-expression", "tidegate-policy"],
+        workspace: &[
+            "tidegate-model",
+            "tidegate-expression",
+            "tidegate-jolt",
+            "tidegate-policy",
+        ],
+        never: PURE,
+    },
+    Rule {
+        name: "tidegate-jolt",
+        workspace: &[],
         never: PURE,
     },
     Rule {
