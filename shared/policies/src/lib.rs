@@ -18,6 +18,8 @@ mod failures;
 mod half;
 mod header;
 pub mod interrupt;
+pub mod json_to_json;
+pub mod json_xml;
 pub mod key_less;
 pub mod latency;
 pub mod mock;
@@ -37,6 +39,7 @@ pub mod transform_headers;
 pub mod transform_queryparams;
 pub mod url_rewriting;
 mod validate;
+pub mod xml_json;
 
 pub use compile::compile_steps;
 pub use registry::{POLICIES, SECURITY_KINDS, SecurityKind, find, find_security};

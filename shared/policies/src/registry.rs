@@ -9,6 +9,8 @@ use crate::assign_metrics::AssignMetrics;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
 use crate::dynamic_routing::DynamicRouting;
 use crate::interrupt::Interrupt;
+use crate::json_to_json::JsonToJson;
+use crate::json_xml::JsonXml;
 use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
 use crate::mock::Mock;
@@ -21,6 +23,7 @@ use crate::status_code::StatusCodePolicy;
 use crate::transform_headers::TransformHeaders;
 use crate::transform_queryparams::TransformQueryparams;
 use crate::url_rewriting::UrlRewriting;
+use crate::xml_json::XmlJson;
 
 /// All policies that a step may name.
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
@@ -29,6 +32,8 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &CustomQueryParametersParser,
     &DynamicRouting,
     &Interrupt,
+    &JsonToJson,
+    &JsonXml,
     &Latency,
     &Mock,
     &OverrideRequestMethod,
@@ -40,6 +45,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &TransformHeaders,
     &TransformQueryparams,
     &UrlRewriting,
+    &XmlJson,
 ];
 
 /// All kinds of plan security.
