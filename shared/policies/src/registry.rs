@@ -7,7 +7,9 @@ use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
 use crate::assign_metrics::AssignMetrics;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
+use crate::data_cache::DataCache;
 use crate::dynamic_routing::DynamicRouting;
+use crate::http_callout::HttpCallout;
 use crate::interrupt::Interrupt;
 use crate::json_to_json::JsonToJson;
 use crate::json_xml::JsonXml;
@@ -30,7 +32,9 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &AssignAttributes,
     &AssignMetrics,
     &CustomQueryParametersParser,
+    &DataCache,
     &DynamicRouting,
+    &HttpCallout,
     &Interrupt,
     &JsonToJson,
     &JsonXml,
