@@ -24,7 +24,12 @@ pub fn compile_steps(
     let mut compiled = Vec::with_capacity(steps.len());
     let mut violations = Vec::new();
     for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.enabled) {
-        match compile_step(step, &format!("{path}[{index}]"), ctx) {
+        let path = format!("{path}[{index}]");
+        if let Some(violation) = undeployable_step(step, &path) {
+            violations.push(violation);
+            continue;
+        }
+        match compile_step(step, &path, ctx) {
             Ok(step) => compiled.extend(step),
             Err(violation) => violations.push(violation),
         }
@@ -84,6 +89,19 @@ pub(crate) fn compile_condition(source: &str, path: &str) -> Result<Condition, V
 
 pub(crate) fn configuration_violation(error: ConfigError, place: &str) -> Violation {
     Violation::new(error.path, error.value, error.expected).under(place)
+}
+
+/// Says why an enabled step cannot be deployed: its policy is unknown, or does not do what it asks for.
+pub(crate) fn undeployable_step(step: &Step, path: &str) -> Option<Violation> {
+    let Some(policy) = find(&step.policy) else {
+        return Some(unknown_policy(step, path));
+    };
+    let configuration = normalized(&step.configuration).ok()?;
+    let reason = policy.undeployable(&configuration)?;
+    Some(configuration_violation(
+        reason,
+        &format!("{path}.configuration"),
+    ))
 }
 
 /// The refusal of a step whose policy this release does not have.

@@ -9,6 +9,8 @@
 pub mod api_key;
 pub mod assign_attributes;
 pub mod assign_metrics;
+pub mod cache;
+pub mod circuit_breaker;
 mod compile;
 mod configuration;
 mod counting;
@@ -18,6 +20,7 @@ pub mod dynamic_routing;
 mod failures;
 #[cfg(test)]
 mod fakes;
+pub mod groovy;
 mod half;
 mod header;
 pub mod http_callout;
@@ -35,12 +38,14 @@ pub mod quota;
 pub mod rate_limit;
 mod registry;
 pub mod rest_to_soap;
+pub mod retry;
 pub mod spike_arrest;
 pub mod status_code;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
 pub mod url_rewriting;

@@ -6,9 +6,12 @@ use tidegate_policy::RegisteredPolicy;
 use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
 use crate::assign_metrics::AssignMetrics;
+use crate::cache::Cache;
+use crate::circuit_breaker::CircuitBreaker;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
 use crate::data_cache::DataCache;
 use crate::dynamic_routing::DynamicRouting;
+use crate::groovy::Groovy;
 use crate::http_callout::HttpCallout;
 use crate::interrupt::Interrupt;
 use crate::json_to_json::JsonToJson;
@@ -20,8 +23,10 @@ use crate::override_request_method::OverrideRequestMethod;
 use crate::quota::Quota;
 use crate::rate_limit::RateLimit;
 use crate::rest_to_soap::RestToSoap;
+use crate::retry::Retry;
 use crate::spike_arrest::SpikeArrest;
 use crate::status_code::StatusCodePolicy;
+use crate::traffic_shadowing::TrafficShadowing;
 use crate::transform_headers::TransformHeaders;
 use crate::transform_queryparams::TransformQueryparams;
 use crate::url_rewriting::UrlRewriting;
@@ -31,9 +36,12 @@ use crate::xml_json::XmlJson;
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &AssignAttributes,
     &AssignMetrics,
+    &Cache,
+    &CircuitBreaker,
     &CustomQueryParametersParser,
     &DataCache,
     &DynamicRouting,
+    &Groovy,
     &HttpCallout,
     &Interrupt,
     &JsonToJson,
@@ -44,8 +52,10 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &Quota,
     &RateLimit,
     &RestToSoap,
+    &Retry,
     &SpikeArrest,
     &StatusCodePolicy,
+    &TrafficShadowing,
     &TransformHeaders,
     &TransformQueryparams,
     &UrlRewriting,

@@ -49,6 +49,7 @@ pub(crate) fn exchange() -> Exchange {
         environment: "DEFAULT".into(),
         properties: Arc::new(ValueMap::from_iter([("limit", "10")])),
         endpoints: Arc::new(ValueMap::new()),
+        targets: Arc::default(),
         dictionaries: Arc::new(ValueMap::new()),
         resources: Arc::default(),
     };

@@ -67,11 +67,11 @@ fn unknown_policies_and_members_are_notices_and_only_enabled_ones_keep_from_depl
         "name": "f", "enabled": true,
         "request": [
             step("mock", &json!({"scope": "REQUEST"})),
-            step("groovy", &json!({})),
-            {"policy": "xslt", "enabled": false}
+            step("unheard-of", &json!({})),
+            {"policy": "unheard-of", "enabled": false}
         ],
         "response": [step("mock", &json!({}))]
-    }, {"name": "g", "enabled": false, "request": [step("cache", &json!({}))]}]);
+    }, {"name": "g", "enabled": false, "request": [step("unheard-of", &json!({}))]}]);
     let api = api(
         &flows,
         &json!([plan("key-less", &Value::Null), plan("jwt", &json!({}))]),
@@ -144,4 +144,42 @@ fn names_are_unique_and_schemas_describe_every_member() {
             );
         }
     }
+}
+
+#[test]
+fn a_step_that_cannot_be_deployed_is_kept_with_a_notice_and_refused_with_its_place() {
+    let flows = json!([{"name": "f", "enabled": true, "request": [
+        step("groovy", &json!({"script": "1"})),
+        {"policy": "groovy", "enabled": false, "configuration": {"script": "2"}}
+    ]}]);
+    let api = api(&flows, &json!([]));
+    let (violations, notices) = validate_api(&api);
+    assert!(violations.is_empty(), "{violations:?}");
+    let places: Vec<(&str, &str)> = notices
+        .iter()
+        .map(|notice| (notice.code, notice.path.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (
+                "undeployable-step",
+                "flows[0].request[0].configuration.script"
+            ),
+            (
+                "undeployable-step",
+                "flows[0].request[1].configuration.script"
+            ),
+        ]
+    );
+    let refused = undeployable(&api);
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].path, "flows[0].request[0].configuration.script");
+    let ctx = CompileContext {
+        phase: Phase::Request,
+        environment: "DEFAULT",
+        api: "shop",
+    };
+    let steps: &[Step] = &api.flows[0].request;
+    assert_eq!(compile_steps(steps, "s", &ctx).unwrap_err().len(), 1);
 }

@@ -5,7 +5,7 @@ use tidegate_model::{Notice, Violation};
 use tidegate_policy::{CompileContext, Phase, RegisteredPolicy};
 
 use crate::api_key::{self, ApiKeyConfig};
-use crate::compile::{compile_condition, compile_step, configuration_violation, unknown_policy};
+use crate::compile::{compile_condition, compile_step, configuration_violation, undeployable_step};
 use crate::configuration::check;
 use crate::registry::{find, find_security};
 
@@ -28,17 +28,17 @@ pub fn validate_api(api: &Api) -> (Vec<Violation>, Vec<Notice>) {
     (findings.violations, findings.notices)
 }
 
-/// Lists what keeps a definition from being deployed: enabled steps whose policy is unknown, and plans
-/// that would be served whose security is not implemented.
+/// Lists what keeps a definition from being deployed: enabled steps whose policy is unknown or
+/// does not do what they ask for, and plans that would be served whose security is not implemented.
 #[must_use]
 pub fn undeployable(api: &Api) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (flow, path) in flows(api).into_iter().filter(|(flow, _)| flow.enabled) {
         for (phase, steps) in phases(flow) {
             for (index, step) in steps.iter().enumerate() {
-                if step.enabled && find(&step.policy).is_none() {
+                if step.enabled {
                     let path = format!("{path}.{}[{index}]", phase.flow_member());
-                    violations.push(unknown_policy(step, &path));
+                    violations.extend(undeployable_step(step, &path));
                 }
             }
         }
@@ -144,6 +144,21 @@ impl Findings<'_> {
                 self.condition(condition, &format!("{path}.condition"));
             }
             return;
+        }
+        if let Some(reason) = undeployable_step(step, path) {
+            let message = if step.enabled {
+                format!(
+                    "'{}': kept, but the API cannot be deployed: {}",
+                    step.policy, reason.expected
+                )
+            } else {
+                format!(
+                    "'{}': kept, but it cannot be deployed: {}",
+                    step.policy, reason.expected
+                )
+            };
+            self.notices
+                .push(Notice::new("undeployable-step", reason.path, message));
         }
         let ctx = CompileContext {
             phase,

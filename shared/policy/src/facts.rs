@@ -24,6 +24,8 @@ pub struct ApiFacts {
     pub properties: Arc<ValueMap>,
     /// Endpoint and group names by themselves, as `#endpoints` sees them: name → `name:`.
     pub endpoints: Arc<ValueMap>,
+    /// URLs of HTTP endpoints by name, for calls beside the exchange.
+    pub targets: Arc<BTreeMap<Text, Text>>,
     /// Environment dictionaries: name → key → value.
     pub dictionaries: Arc<ValueMap>,
     /// Enabled resources by name.

@@ -66,6 +66,13 @@ pub trait PolicyKind: Send + Sync + 'static {
     /// # Errors
     /// Fails with the member of the configuration that is wrong.
     fn compile(config: Self::Config, ctx: &CompileContext<'_>) -> Result<Compiled, ConfigError>;
+
+    /// Says why an enabled step with this configuration, valid as it is, cannot be deployed: the member that
+    /// asks for what Tidegate does not do, and what could stand there. `None` for all that works.
+    #[must_use]
+    fn undeployable(_config: &Self::Config) -> Option<ConfigError> {
+        None
+    }
 }
 
 /// What a configuration is compiled for.
@@ -228,6 +235,10 @@ pub trait RegisteredPolicy: Send + Sync {
     /// # Errors
     /// Fails with the first member that has a wrong type or value.
     fn compile(&self, config: &Value, ctx: &CompileContext<'_>) -> Result<Compiled, ConfigError>;
+
+    /// Says why an enabled step with this configuration cannot be deployed; a configuration that is not valid
+    /// is left to [`RegisteredPolicy::compile`].
+    fn undeployable(&self, config: &Value) -> Option<ConfigError>;
 }
 
 impl<P: PolicyKind> RegisteredPolicy for P {
@@ -244,15 +255,23 @@ impl<P: PolicyKind> RegisteredPolicy for P {
     }
 
     fn compile(&self, config: &Value, ctx: &CompileContext<'_>) -> Result<Compiled, ConfigError> {
-        let empty = Value::Object(serde_json::Map::new());
-        let config = if config.is_null() { &empty } else { config };
-        let config = serde_path_to_error::deserialize(config).map_err(|error| {
-            let path = match error.path().to_string() {
-                path if path == "." => String::new(),
-                path => path,
-            };
-            ConfigError::new(path, "a value of the wrong form", error.inner().to_string())
-        })?;
-        P::compile(config, ctx)
+        P::compile(parse(config)?, ctx)
     }
+
+    fn undeployable(&self, config: &Value) -> Option<ConfigError> {
+        P::undeployable(&parse(config).ok()?)
+    }
+}
+
+/// Reads a configuration; null stands for an empty one.
+fn parse<C: DeserializeOwned>(config: &Value) -> Result<C, ConfigError> {
+    let empty = Value::Object(serde_json::Map::new());
+    let config = if config.is_null() { &empty } else { config };
+    serde_path_to_error::deserialize(config).map_err(|error| {
+        let path = match error.path().to_string() {
+            path if path == "." => String::new(),
+            path => path,
+        };
+        ConfigError::new(path, "a value of the wrong form", error.inner().to_string())
+    })
 }

@@ -41,6 +41,7 @@ pub(crate) fn exchange(target: &'static str) -> Exchange {
         environment: "env".into(),
         properties: Arc::new(ValueMap::from_iter([("limit", "10")])),
         endpoints: Arc::new(ValueMap::from_iter([("eu", "eu:")])),
+        targets: Arc::default(),
         dictionaries: Arc::new(ValueMap::new()),
         resources: Arc::default(),
     };

@@ -210,9 +210,24 @@ fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
         environment: object.environment.as_str().into(),
         properties: Arc::new(properties),
         endpoints: Arc::new(endpoints),
+        targets: Arc::new(targets(api)),
         dictionaries: Arc::new(ValueMap::new()),
         resources: Arc::default(),
     }
+}
+
+/// URLs of the endpoints that have one, by name; the first of a name stays.
+fn targets(api: &Api) -> BTreeMap<Text, Text> {
+    let mut targets = BTreeMap::new();
+    for endpoint in api.endpoint_groups.iter().flat_map(|group| &group.endpoints) {
+        let target = endpoint.configuration.get("target");
+        if let Some(target) = target.and_then(serde_json::Value::as_str) {
+            targets
+                .entry(Text::from(endpoint.name.as_str()))
+                .or_insert_with(|| Text::from(target));
+        }
+    }
+    targets
 }
 
 fn compile_plan(
