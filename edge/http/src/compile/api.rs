@@ -1,5 +1,6 @@
 //! One API object, compiled.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Method;
