@@ -20,11 +20,13 @@ pub mod dynamic_routing;
 mod failures;
 #[cfg(test)]
 mod fakes;
+pub mod graphql_ratelimit;
 pub mod groovy;
 mod half;
 mod header;
 pub mod http_callout;
 pub mod interrupt;
+pub mod javascript;
 pub mod json_to_json;
 pub mod json_xml;
 pub mod key_less;

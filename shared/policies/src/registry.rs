@@ -11,9 +11,11 @@ use crate::circuit_breaker::CircuitBreaker;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
 use crate::data_cache::DataCache;
 use crate::dynamic_routing::DynamicRouting;
+use crate::graphql_ratelimit::GraphqlRatelimit;
 use crate::groovy::Groovy;
 use crate::http_callout::HttpCallout;
 use crate::interrupt::Interrupt;
+use crate::javascript::Javascript;
 use crate::json_to_json::JsonToJson;
 use crate::json_xml::JsonXml;
 use crate::key_less::KeyLessConfig;
@@ -41,9 +43,11 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &CustomQueryParametersParser,
     &DataCache,
     &DynamicRouting,
+    &GraphqlRatelimit,
     &Groovy,
     &HttpCallout,
     &Interrupt,
+    &Javascript,
     &JsonToJson,
     &JsonXml,
     &Latency,

@@ -28,7 +28,7 @@ impl CounterKey {
     ) -> Result<Self, ConfigError> {
         let own = own
             .filter(|own| !own.trim().is_empty())
-            .map(|own| ConfigError::template(format!("{}.key", words.member), own))
+            .map(|own| ConfigError::template(words.place("key"), own))
             .transpose()?;
         Ok(Self {
             own,

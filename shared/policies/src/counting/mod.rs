@@ -32,7 +32,7 @@ pub(crate) trait PeriodUnit: Copy + Default + fmt::Debug {
 /// The words in which a counting policy speaks.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// Member of the configuration that holds the window.
+    /// Member of the configuration that holds the window; empty for the configuration itself.
     pub(crate) member: &'static str,
     /// End of the counter's key.
     pub(crate) suffix: &'static str,
@@ -44,6 +44,16 @@ pub(crate) struct Words {
     pub(crate) blocked: &'static str,
     /// Text of the failure when nobody can count and the strategy is to block.
     pub(crate) blocked_message: &'static str,
+}
+
+impl Words {
+    /// The place of a member of the window.
+    fn place(&self, member: &str) -> String {
+        match self.member {
+            "" => member.to_owned(),
+            window => format!("{window}.{member}"),
+        }
+    }
 }
 
 /// A limit, its window and the key of its counter, ready to run.
@@ -84,7 +94,7 @@ impl<U: PeriodUnit> Counting<U> {
         is_async: bool,
         strategy: ErrorStrategy,
     ) -> Result<(Self, Needs), ConfigError> {
-        let at = |member: &str| format!("{}.{member}", words.member);
+        let at = |member: &str| words.place(member);
         let key = CounterKey::compile(words, config.key.as_deref(), config.use_key_only)?;
         let limit = Number::compile(
             config.limit.unwrap_or(0),
@@ -152,6 +162,17 @@ impl<U: PeriodUnit> Counting<U> {
         (limit, window): (u64, Window),
         finish: impl FnOnce(&mut Exchange, Result<Decision, LimiterUnavailable>) -> Outcome + 'a,
     ) -> Progress<'a> {
+        self.count_weight(exchange, services, (limit, window, 1), finish)
+    }
+
+    /// As [`Counting::count`], for a request that counts `weight`.
+    pub(crate) fn count_weight<'a>(
+        &'a self,
+        exchange: &'a mut Exchange,
+        services: &Services,
+        (limit, window, weight): (u64, Window, u64),
+        finish: impl FnOnce(&mut Exchange, Result<Decision, LimiterUnavailable>) -> Outcome + 'a,
+    ) -> Progress<'a> {
         let key = match self.key.text(exchange) {
             Ok(key) => key,
             Err(cause) => return Progress::Done(Outcome::Fail(self.broken(&cause))),
@@ -160,7 +181,7 @@ impl<U: PeriodUnit> Counting<U> {
             key: &key,
             limit,
             window,
-            weight: 1,
+            weight,
             now_ms: exchange.request.timestamp_ms,
             is_async: self.is_async,
         });
