@@ -9,6 +9,7 @@
 pub mod api_key;
 pub mod assign_attributes;
 pub mod assign_metrics;
+pub mod aws_lambda;
 pub mod cache;
 pub mod circuit_breaker;
 mod compile;

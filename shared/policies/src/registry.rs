@@ -6,6 +6,7 @@ use tidegate_policy::RegisteredPolicy;
 use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
 use crate::assign_metrics::AssignMetrics;
+use crate::aws_lambda::AwsLambda;
 use crate::cache::Cache;
 use crate::circuit_breaker::CircuitBreaker;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
@@ -38,6 +39,7 @@ use crate::xml_json::XmlJson;
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &AssignAttributes,
     &AssignMetrics,
+    &AwsLambda,
     &Cache,
     &CircuitBreaker,
     &CustomQueryParametersParser,
