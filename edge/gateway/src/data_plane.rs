@@ -12,6 +12,7 @@ use tidegate_edge_http::{
     compile::NodeFacts,
     metrics::Metrics,
     server::Limits,
+    watch::Watch,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,8 @@ pub(crate) enum DataPlaneError {
     Tls(#[from] rustls::Error),
     #[error("the access log cannot be opened")]
     AccessLog(#[source] io::Error),
+    #[error("endpoints cannot be watched")]
+    Watch(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -39,6 +42,7 @@ pub(crate) enum DataPlaneError {
 pub(crate) struct DataPlane {
     pub(crate) workers: Workers,
     access_log: Option<AccessLogWriter>,
+    watch: Watch,
 }
 
 impl DataPlane {
@@ -62,6 +66,7 @@ impl DataPlane {
                 (Some(log), Some(writer))
             }
         };
+        let watched = Arc::clone(live);
         let (node, live, metrics) = (node.clone(), Arc::clone(live), metrics.clone());
         let (workers, outbound) = (config.workers, config.outbound.clone());
         let make_handler = move |_worker: usize| {
@@ -82,8 +87,10 @@ impl DataPlane {
             ..Limits::default()
         };
         let workers = start_workers(workers, &binds, make_handler, &limits, drain)?;
+        let watch = Watch::start(watched).map_err(DataPlaneError::Watch)?;
         Ok(Self {
             workers,
+            watch,
             access_log: writer,
         })
     }
@@ -91,6 +98,7 @@ impl DataPlane {
     /// Stops taking connections and lets exchanges in flight finish; false if some did not in time.
     pub(crate) fn drain(self) -> bool {
         let in_time = self.workers.drain();
+        drop(self.watch);
         if let (true, Some(writer)) = (in_time, self.access_log) {
             writer.join();
         }

@@ -82,7 +82,8 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         environment: config.identity.environment.clone(),
         tags: config.identity.tags.clone(),
         state: Arc::clone(&state),
-        registry: technical::registry(Arc::clone(&state), metrics),
+        registry: technical::registry(Arc::clone(&state), metrics, Arc::clone(&live)),
+        live,
     };
     let technical = technical::start(config.listen.technical, facts)?;
     let endpoints = Endpoints {
@@ -193,6 +194,7 @@ fn node_facts(config: &Config, edge_id: &str) -> anyhow::Result<NodeFacts> {
         tenant: identity.tenant.clone(),
         region: Some(identity.region.clone()).filter(|region| !region.is_empty()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        system_proxy: config.outbound.system_proxy.clone(),
     })
 }
 

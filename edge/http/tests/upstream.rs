@@ -16,6 +16,7 @@ use http::{Method, Request};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use tidegate_edge_http::body::{Body, BodyError};
+use tidegate_edge_http::stores::pem_certificates;
 use tidegate_edge_http::upstream::{
     TargetOptions, TimeoutPhase, TlsOptions, UpstreamError, UpstreamPools, UpstreamTarget,
     UpstreamVersion, Verification,
@@ -289,7 +290,7 @@ fn certificates_are_checked_as_configured() {
             options.connect_timeout = Duration::from_secs(5);
             options.tls = Some(TlsOptions {
                 verification,
-                roots_pem: roots.cloned(),
+                roots: roots.map(|pem| pem_certificates(pem).unwrap()),
                 adds_system_roots: false,
                 client_identity: None,
                 server_name: name.map(str::to_owned),
@@ -319,7 +320,7 @@ fn an_upstream_that_declines_http_2_is_served_over_http_1() {
         options.connect_timeout = Duration::from_secs(5);
         options.version = UpstreamVersion::Http2;
         options.tls = Some(TlsOptions {
-            roots_pem: Some(pem),
+            roots: Some(pem_certificates(&pem).unwrap()),
             server_name: Some("localhost".to_owned()),
             ..TlsOptions::default()
         });

@@ -13,6 +13,7 @@ mod error_kind;
 mod id;
 mod limits;
 mod read;
+mod schedule;
 mod secret;
 pub mod tags;
 pub mod validate;
@@ -29,6 +30,7 @@ pub use id::{
     ApiId, ApplicationId, DeploymentNumber, EdgeId, EnvironmentId, Epoch, ID_CHARACTERS_MAX,
     IdError, KeyId, PlanId, Revision, SubscriptionId,
 };
+pub use schedule::{Schedule, ScheduleError};
 pub use secret::Secret;
 pub use tags::{TagError, TagSelector};
 pub use validate::{ListenerClaim, deployable, listener_claims, validate_api};

@@ -12,6 +12,8 @@ pub const EDGE_HTTP_CONNECTIONS: &str = "tidegate_edge_http_connections";
 pub const EDGE_HTTP_REJECTED: &str = "tidegate_edge_http_rejected";
 /// Failed attempts to reach an upstream, by kind of failure.
 pub const EDGE_UPSTREAM_ERRORS: &str = "tidegate_edge_upstream_errors";
+/// 1 while health checks let requests through to an endpoint, by API, group and endpoint.
+pub const EDGE_ENDPOINT_UP: &str = "tidegate_edge_endpoint_up";
 /// Revision of the active configuration.
 pub const EDGE_SNAPSHOT_REVISION: &str = "tidegate_edge_snapshot_revision";
 /// Views refused as a whole, by code.

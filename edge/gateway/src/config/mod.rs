@@ -12,7 +12,9 @@ use std::{
 };
 
 use tidegate_edge_http::{
-    access_log::AccessLogTarget, outbound::OutboundSettings, upstream::AddressRule,
+    access_log::AccessLogTarget,
+    outbound::OutboundSettings,
+    upstream::{AddressRule, ProxyOptions},
 };
 use tidegate_model::TagSelector;
 use tidegate_telemetry::LogFormat;
@@ -167,6 +169,7 @@ impl Config {
                 } else {
                     AddressRule::NotLinkLocal
                 },
+                system_proxy: raw.system_proxy.as_deref().map(system_proxy).transpose()?,
             },
             access_log: match raw.access_log.as_deref() {
                 None | Some("" | "off") => None,
@@ -213,6 +216,17 @@ fn check_id(name: &'static str, id: String) -> Result<String, ConfigError> {
 fn address(name: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse()
         .map_err(|_malformed| invalid(name, text, "an address such as 127.0.0.1:8082"))
+}
+
+/// The URL may hold a password, so that an error does not repeat it.
+fn system_proxy(text: &str) -> Result<ProxyOptions, ConfigError> {
+    ProxyOptions::parse(text).ok_or_else(|| {
+        invalid(
+            "system-proxy",
+            "(not shown)",
+            "a URL such as http://proxy:3128 or socks5://user:password@proxy:1080",
+        )
+    })
 }
 
 fn https(

@@ -59,6 +59,14 @@ pub(crate) struct RawConfig {
     /// Lets policies call link-local addresses, where clouds serve the machine's credentials.
     #[arg(long, env = "TIDEGATE_ALLOW_LINK_LOCAL", value_name = "BOOL")]
     pub(crate) allow_link_local: Option<bool>,
+    /// Proxy of calls that ask for the system's: `http`, `socks4` or `socks5` URL, with a user if needed.
+    #[arg(
+        long,
+        env = "TIDEGATE_SYSTEM_PROXY",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub(crate) system_proxy: Option<String>,
     /// Access log: a file, `-` for standard output, or `off`.
     #[arg(
         long,
@@ -96,6 +104,7 @@ impl RawConfig {
             workers: self.workers.or(other.workers),
             tenant: self.tenant.or(other.tenant),
             allow_link_local: self.allow_link_local.or(other.allow_link_local),
+            system_proxy: self.system_proxy.or(other.system_proxy),
             access_log: self.access_log.or(other.access_log),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
             log_format: self.log_format.or(other.log_format),

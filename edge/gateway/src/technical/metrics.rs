@@ -11,7 +11,7 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
-use tidegate_edge_http::metrics::Metrics;
+use tidegate_edge_http::{Live, health::HealthMetrics, metrics::Metrics};
 use tidegate_sync::edge::AlarmCode;
 use tidegate_telemetry::names;
 
@@ -22,9 +22,10 @@ use crate::node_state::NodeState;
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics of this edge.
-pub(crate) fn registry(state: Arc<NodeState>, data_plane: Metrics) -> Registry {
+pub(crate) fn registry(state: Arc<NodeState>, data_plane: Metrics, live: Arc<Live>) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(data_plane));
+    registry.register_collector(Box::new(HealthMetrics::new(live)));
     registry.register_collector(Box::new(ControlSide { state }));
     registry
 }

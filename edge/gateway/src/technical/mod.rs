@@ -17,6 +17,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
+use tidegate_edge_http::Live;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::metrics::registry;
@@ -35,6 +36,7 @@ pub(crate) struct Facts {
     pub(crate) environment: String,
     pub(crate) tags: Vec<String>,
     pub(crate) state: Arc<NodeState>,
+    pub(crate) live: Arc<Live>,
     pub(crate) registry: prometheus_client::registry::Registry,
 }
 
@@ -132,6 +134,7 @@ fn respond(facts: &Facts, method: &Method, path: &str) -> Response<Full<Bytes>> 
                 .unwrap_or_default();
             json_response(StatusCode::OK, &json!(apis))
         }
+        "/_node/endpoints" => json_response(StatusCode::OK, &endpoints(facts)),
         _ => json_response(StatusCode::NOT_FOUND, &json!({"message": "no such path"})),
     }
 }
@@ -163,6 +166,20 @@ fn node(facts: &Facts) -> serde_json::Value {
     })
 }
 
+/// The health of endpoints, as far as it is checked.
+fn endpoints(facts: &Facts) -> serde_json::Value {
+    let reports = tidegate_edge_http::health::report(&facts.live);
+    let items = reports.iter().map(|report| {
+        json!({
+            "api": report.api,
+            "group": report.group,
+            "endpoint": report.endpoint,
+            "status": report.status.as_str(),
+        })
+    });
+    items.collect()
+}
+
 fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     with_type(status, "application/json", body.to_string())
 }
@@ -190,6 +207,7 @@ mod tests {
 
     fn facts() -> Facts {
         let state = Arc::new(NodeState::default());
+        let live = Arc::new(Live::new());
         Facts {
             edge_id: "edge-1".to_owned(),
             region: "eu".to_owned(),
@@ -198,8 +216,10 @@ mod tests {
             registry: registry(
                 Arc::clone(&state),
                 tidegate_edge_http::metrics::Metrics::new(),
+                Arc::clone(&live),
             ),
             state,
+            live,
         }
     }
 

@@ -144,7 +144,7 @@ pub(super) fn compile_api(
         ambient: SystemAmbient,
     };
     let seed = rand::random();
-    let endpoints = endpoint::build(&api.endpoint_groups, node.tenant.as_deref(), &scope, seed)
+    let endpoints = endpoint::build(&api.endpoint_groups, node, &scope, seed)
         .map_err(|error| refusal(error.path(), &error))?;
     Ok(Some(CompiledApi {
         id: object.id.clone(),

@@ -26,6 +26,7 @@ pub use api::{CompiledApi, RefusedApi};
 use crate::{
     plan::{ApiKeyHasher, ApiSubscriptions},
     routing::{Router, RouterBuilder},
+    upstream::ProxyOptions,
 };
 
 /// What of the edge itself decides what it serves.
@@ -41,6 +42,8 @@ pub struct NodeFacts {
     pub region: Option<String>,
     /// Version of the program.
     pub version: String,
+    /// The proxy of endpoints that ask for the system's.
+    pub system_proxy: Option<ProxyOptions>,
 }
 
 /// An object that could not be used.

@@ -17,6 +17,7 @@ fn node(tags: &[&str]) -> NodeFacts {
         tenant: None,
         region: None,
         version: "1".to_owned(),
+        system_proxy: None,
     }
 }
 

@@ -1,37 +1,32 @@
 //! From the definition's endpoint groups to callable endpoints.
 
-use std::{
-    fs,
-    io::{self, Read as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Uri};
 use tidegate_expression::{Scope, Template};
 use tidegate_model::{
     Violation,
     api::{
-        Endpoint, EndpointGroup, HttpEndpointConfiguration, HttpProxy, HttpVersion, KeyStore,
-        LoadBalancer, SslOptions, StoreFormat, StoreSource,
+        Endpoint, EndpointGroup, HttpEndpointConfiguration, HttpProxy, HttpVersion, LoadBalancer,
+        ProxyKind, Service,
     },
 };
 
-use super::{CompiledEndpoint, CompiledGroup, Endpoints, Named};
+use super::{CompiledEndpoint, CompiledGroup, Endpoints, Named, Tier, tls::tls_options};
 use crate::{
     balance::{Algorithm, Balancer},
+    compile::NodeFacts,
     forward::TargetPath,
+    health::{CheckedHealth, HealthCheck},
+    stores::StoreError,
     upstream::{
-        ClientIdentity, Http2Options, TargetError, TargetOptions, TlsOptions, UpstreamTarget,
-        UpstreamVersion, Verification,
+        Http2Options, ProxyOptions, ProxyProtocol, ProxyUser, TargetError, TargetOptions,
+        UpstreamTarget, UpstreamVersion,
     },
 };
 
 /// The one connector of HTTP proxy APIs.
 const HTTP_PROXY: &str = "http-proxy";
-
-/// Largest file of certificates or keys; the whole store of a system is a quarter of it.
-const STORE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// An endpoint that cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +42,15 @@ pub enum BuildError {
         /// What is wrong.
         #[source]
         source: TargetError,
+    },
+    /// A store of certificates or keys cannot be used.
+    #[error("unusable store: {source}")]
+    Store {
+        /// Place in the definition.
+        path: String,
+        /// What is wrong.
+        #[source]
+        source: StoreError,
     },
     /// A file the configuration names cannot be read on this edge.
     #[error("cannot read {file}")]
@@ -67,7 +71,9 @@ impl BuildError {
     pub fn path(&self) -> &str {
         match self {
             BuildError::Invalid(violation) => &violation.path,
-            BuildError::Target { path, .. } | BuildError::File { path, .. } => path,
+            BuildError::Target { path, .. }
+            | BuildError::Store { path, .. }
+            | BuildError::File { path, .. } => path,
         }
     }
 }
@@ -81,7 +87,7 @@ impl BuildError {
 /// The first endpoint that cannot be built.
 pub fn build(
     groups: &[EndpointGroup],
-    tenant: Option<&str>,
+    node: &NodeFacts,
     scope: &dyn Scope,
     seed: u64,
 ) -> Result<Endpoints, BuildError> {
@@ -93,11 +99,11 @@ pub fn build(
             .insert(group.name.as_str().into(), Named::Group(group_index));
         let (mut primaries, mut secondaries) = (Vec::new(), Vec::new());
         for (index, endpoint) in group.endpoints.iter().enumerate() {
-            if !serves_tenant(endpoint, tenant) {
+            if !serves_tenant(endpoint, node.tenant.as_deref()) {
                 continue;
             }
             let path = format!("endpointGroups[{group_index}].endpoints[{index}]");
-            let built = Arc::new(build_endpoint(group, endpoint, &path, scope)?);
+            let built = Arc::new(build_endpoint(group, endpoint, &path, node, scope)?);
             let list = if endpoint.secondary {
                 &mut secondaries
             } else {
@@ -105,12 +111,7 @@ pub fn build(
             };
             list.push((Arc::clone(&built), endpoint.weight, endpoint.name.as_str()));
         }
-        compiled.push(build_group(
-            group.load_balancer,
-            &primaries,
-            &secondaries,
-            seed,
-        ));
+        compiled.push(build_group(group, &primaries, &secondaries, seed));
         for (endpoint, _, name) in primaries.into_iter().chain(secondaries) {
             endpoints
                 .names
@@ -129,12 +130,12 @@ fn serves_tenant(endpoint: &Endpoint, tenant: Option<&str>) -> bool {
 type Member<'a> = (Arc<CompiledEndpoint>, u32, &'a str);
 
 fn build_group(
-    load_balancer: LoadBalancer,
+    group: &EndpointGroup,
     primaries: &[Member<'_>],
     secondaries: &[Member<'_>],
     seed: u64,
 ) -> CompiledGroup {
-    let algorithm = match load_balancer {
+    let algorithm = match group.load_balancer {
         LoadBalancer::RoundRobin => Algorithm::RoundRobin,
         LoadBalancer::Random => Algorithm::Random,
         LoadBalancer::WeightedRoundRobin => Algorithm::WeightedRoundRobin,
@@ -150,11 +151,14 @@ fn build_group(
             .map(|(endpoint, _, _)| Arc::clone(endpoint))
             .collect()
     };
+    let tier = |members: &[Member<'_>]| Tier {
+        endpoints: list(members),
+        balancer: balancer(members),
+    };
     CompiledGroup {
-        primary_balancer: balancer(primaries),
-        primaries: list(primaries),
-        secondary_balancer: balancer(secondaries),
-        secondaries: list(secondaries),
+        name: group.name.as_str().into(),
+        primaries: tier(primaries),
+        secondaries: tier(secondaries),
     }
 }
 
@@ -162,6 +166,7 @@ fn build_endpoint(
     group: &EndpointGroup,
     endpoint: &Endpoint,
     path: &str,
+    node: &NodeFacts,
     scope: &dyn Scope,
 ) -> Result<CompiledEndpoint, BuildError> {
     if endpoint.kind != HTTP_PROXY {
@@ -178,20 +183,13 @@ fn build_endpoint(
             |violation| BuildError::Invalid(violation.under(path)),
         )
     })?;
-    if configuration.proxy != HttpProxy::Direct {
-        let place = format!("{path}.sharedConfiguration.proxy");
-        return Err(invalid(
-            place,
-            "a proxy",
-            "no proxy: this edge calls endpoints directly",
-        ));
-    }
     let place = format!("{path}.configuration.target");
     let url = deploy_text(&configuration.target, &place, scope)?;
     let uri: Uri = url
         .parse()
         .map_err(|_invalid| invalid(place.clone(), &url, "an absolute URL"))?;
-    let target = target_options(&configuration, &uri, path)?;
+    let mut target = target_options(&configuration, &uri, path)?;
+    target.proxy = proxy_options(&configuration.proxy, node, path)?;
     let target = UpstreamTarget::intern(target).map_err(|source| BuildError::Target {
         path: place,
         source,
@@ -208,12 +206,33 @@ fn build_endpoint(
             .map_err(|_invalid| invalid(place, "(not shown)", "a header value"))?;
         headers.push((name, value));
     }
+    let base = TargetPath::new(uri.path(), uri.query());
+    let health = health_check(group, endpoint)
+        .map(|service| {
+            let place = format!("{path}.services.healthCheck");
+            HealthCheck::compile(service, &target, &base, &headers, &place, scope)
+        })
+        .transpose()?;
     Ok(CompiledEndpoint {
+        name: endpoint.name.as_str().into(),
         target,
-        path: TargetPath::new(uri.path(), uri.query()),
+        path: base,
         headers: headers.into(),
+        health: health.map(|check| Arc::new(CheckedHealth::new(check))),
         passes_accept_encoding: configuration.http.propagate_client_accept_encoding,
     })
+}
+
+/// The health check that applies to an endpoint: its own if it has one that overrides, else the group's.
+/// Secondaries have no check of their own.
+fn health_check<'a>(group: &'a EndpointGroup, endpoint: &'a Endpoint) -> Option<&'a Service> {
+    let shared = group.services.health_check.as_ref();
+    let applying = match &endpoint.services.health_check {
+        Some(own) if !own.enabled => None,
+        Some(own) if own.override_configuration && !endpoint.secondary => Some(own),
+        Some(_) | None => shared,
+    };
+    applying.filter(|service| service.enabled)
 }
 
 fn target_options(
@@ -273,69 +292,45 @@ fn target_options(
     Ok(options)
 }
 
-fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
-    let verification = match (ssl.trust_all, ssl.hostname_verifier) {
-        (true, _) => Verification::TrustAll,
-        (false, true) => Verification::Full,
-        (false, false) => Verification::AnyName,
-    };
-    let mut options = TlsOptions {
-        verification,
-        ..TlsOptions::default()
-    };
-    if let Some(store) = &ssl.trust_store {
-        let place = format!("{path}.ssl.trustStore");
-        if store.format != StoreFormat::Pem {
-            return Err(not_pem(&place));
+fn proxy_options(
+    proxy: &HttpProxy,
+    node: &NodeFacts,
+    path: &str,
+) -> Result<Option<ProxyOptions>, BuildError> {
+    match proxy {
+        HttpProxy::Direct => Ok(None),
+        HttpProxy::System => match &node.system_proxy {
+            Some(proxy) => Ok(Some(proxy.clone())),
+            None => Err(invalid(
+                format!("{path}.sharedConfiguration.proxy.useSystemProxy"),
+                "true",
+                "false, or an edge with a system proxy in its settings",
+            )),
+        },
+        HttpProxy::Server {
+            kind,
+            host,
+            port,
+            username,
+            password,
+        } => {
+            let password = password.as_ref().map(|password| password.expose().clone());
+            let name = username.clone().filter(|name| !name.is_empty());
+            Ok(Some(ProxyOptions {
+                protocol: match kind {
+                    ProxyKind::Http => ProxyProtocol::Http,
+                    ProxyKind::Socks4 => ProxyProtocol::Socks4,
+                    ProxyKind::Socks5 => ProxyProtocol::Socks5,
+                },
+                host: host.clone(),
+                port: *port,
+                user: name.map(|name| ProxyUser {
+                    name,
+                    password: password.unwrap_or_default(),
+                }),
+            }))
         }
-        options.roots_pem = Some(read(&store.source, &place)?);
     }
-    if let Some(store) = &ssl.key_store {
-        let place = format!("{path}.ssl.keyStore");
-        let KeyStore::Pem { certificate, key } = store else {
-            return Err(not_pem(&place));
-        };
-        options.client_identity = Some(ClientIdentity {
-            chain_pem: read(certificate, &place)?,
-            key_pem: read(key, &place)?,
-        });
-    }
-    Ok(options)
-}
-
-fn not_pem(path: &str) -> BuildError {
-    invalid(
-        format!("{path}.type"),
-        "a binary store",
-        "PEM, the only kind this edge reads",
-    )
-}
-
-fn read(source: &StoreSource, path: &str) -> Result<Vec<u8>, BuildError> {
-    match source {
-        StoreSource::Content(content) => Ok(content.expose().as_bytes().to_vec()),
-        StoreSource::Path(file) => read_file(file).map_err(|source| BuildError::File {
-            path: path.to_owned(),
-            file: file.clone(),
-            source,
-        }),
-    }
-}
-
-/// A definition may name any file: a device or a pipe would never end.
-fn read_file(file: &str) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(file)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    if metadata.len() > STORE_BYTES_MAX {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let mut content = Vec::new();
-    fs::File::open(file)?
-        .take(STORE_BYTES_MAX)
-        .read_to_end(&mut content)?;
-    Ok(content)
 }
 
 fn millis(millis: u32) -> Duration {
@@ -343,7 +338,11 @@ fn millis(millis: u32) -> Duration {
 }
 
 /// Evaluates text that may hold expressions, once, with what is known at deployment.
-fn deploy_text(source: &str, path: &str, scope: &dyn Scope) -> Result<String, BuildError> {
+pub(crate) fn deploy_text(
+    source: &str,
+    path: &str,
+    scope: &dyn Scope,
+) -> Result<String, BuildError> {
     let template = Template::compile(source)
         .map_err(|error| invalid(path.to_owned(), &error.to_string(), "text or expressions"))?;
     let text = template.evaluate_text(scope).map_err(|error| {
@@ -356,6 +355,6 @@ fn deploy_text(source: &str, path: &str, scope: &dyn Scope) -> Result<String, Bu
     Ok(text.map(|text| text.trim().to_owned()).unwrap_or_default())
 }
 
-fn invalid(path: String, value: &str, expected: &str) -> BuildError {
+pub(crate) fn invalid(path: String, value: &str, expected: &str) -> BuildError {
     BuildError::Invalid(Violation::new(path, value, expected))
 }

@@ -5,6 +5,7 @@ mod build;
 mod failover;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,15 +16,19 @@ use rand::RngCore;
 use crate::{
     balance::Balancer,
     forward::TargetPath,
+    health::CheckedHealth,
     upstream::{TargetOptions, TlsOptions, UpstreamTarget},
 };
 
 pub use build::{BuildError, build};
+pub(crate) use build::{deploy_text, invalid};
 pub use failover::Failover;
 
 /// One backend, ready to be called.
 #[derive(Debug)]
 pub struct CompiledEndpoint {
+    /// Its name in the definition.
+    pub name: Box<str>,
     /// Its connections.
     pub target: Arc<UpstreamTarget>,
     /// Base path and query of its URL.
@@ -32,28 +37,66 @@ pub struct CompiledEndpoint {
     pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// Whether the client's `Accept-Encoding` goes along.
     pub passes_accept_encoding: bool,
+    /// What is known of its health, if it is checked.
+    pub health: Option<Arc<CheckedHealth>>,
 }
 
-/// The endpoints of a group, primaries and secondaries balanced apart.
+impl CompiledEndpoint {
+    /// Whether requests may go there.
+    fn is_available(&self) -> bool {
+        self.health.as_ref().is_none_or(|health| health.is_usable())
+    }
+}
+
+/// Endpoints balanced among each other.
+#[derive(Debug)]
+pub(crate) struct Tier {
+    endpoints: Box<[Arc<CompiledEndpoint>]>,
+    balancer: Balancer,
+}
+
+impl Tier {
+    /// The next endpoint that is available.
+    fn next(&self, random: &mut impl RngCore) -> Option<&Arc<CompiledEndpoint>> {
+        for _ in 0..self.endpoints.len() {
+            let endpoint = self.endpoints.get(self.balancer.next(random)?)?;
+            if endpoint.is_available() {
+                return Some(endpoint);
+            }
+        }
+        // Chance or weights may have led to the same endpoints again.
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.is_available())
+    }
+}
+
+/// The endpoints of a group. Secondaries answer while no primary is available.
 #[derive(Debug)]
 pub struct CompiledGroup {
-    primaries: Box<[Arc<CompiledEndpoint>]>,
-    primary_balancer: Balancer,
-    secondaries: Box<[Arc<CompiledEndpoint>]>,
-    secondary_balancer: Balancer,
+    name: Box<str>,
+    primaries: Tier,
+    secondaries: Tier,
 }
 
 impl CompiledGroup {
     fn next(&self, random: &mut impl RngCore) -> Option<&Arc<CompiledEndpoint>> {
-        let primary = self
-            .primary_balancer
-            .next(random)
-            .and_then(|at| self.primaries.get(at));
-        primary.or_else(|| {
-            self.secondary_balancer
-                .next(random)
-                .and_then(|at| self.secondaries.get(at))
-        })
+        let primary = self.primaries.next(random);
+        primary.or_else(|| self.secondaries.next(random))
+    }
+
+    /// Its name in the definition.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All its endpoints, primaries first.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<CompiledEndpoint>> {
+        self.primaries
+            .endpoints
+            .iter()
+            .chain(&self.secondaries.endpoints)
     }
 }
 
@@ -83,6 +126,12 @@ pub struct Destination {
 }
 
 impl Endpoints {
+    /// The groups in the order of the definition.
+    #[must_use]
+    pub fn groups(&self) -> &[CompiledGroup] {
+        &self.groups
+    }
+
     /// The default group's next endpoint.
     pub fn next(&self, random: &mut impl RngCore) -> Option<Arc<CompiledEndpoint>> {
         self.groups.first()?.next(random).cloned()
@@ -111,7 +160,9 @@ impl Endpoints {
             && !name.contains('/')
         {
             let endpoint = match self.names.get(name)? {
-                Named::Endpoint(endpoint) => Arc::clone(endpoint),
+                Named::Endpoint(endpoint) if endpoint.is_available() => Arc::clone(endpoint),
+                // Whoever names an endpoint wants no other.
+                Named::Endpoint(_) => return None,
                 Named::Group(group) => self.groups.get(*group)?.next(random).cloned()?,
             };
             return Some(Destination {
@@ -141,7 +192,7 @@ fn split_path(text: &str) -> Option<(String, Option<String>)> {
 }
 
 /// The target of `uri` with the settings of another one.
-fn retarget(like: &UpstreamTarget, uri: &Uri) -> Option<Arc<UpstreamTarget>> {
+pub(crate) fn retarget(like: &UpstreamTarget, uri: &Uri) -> Option<Arc<UpstreamTarget>> {
     let is_tls = matches!(uri.scheme_str(), Some("https" | "wss" | "grpcs"));
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });

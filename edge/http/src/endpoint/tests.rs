@@ -3,10 +3,10 @@
 use rand::{SeedableRng as _, rngs::SmallRng};
 use serde_json::{Value, json};
 use tidegate_expression::{Ambient, Lookup, Scope, Segment};
-use tidegate_model::Api;
+use tidegate_model::{Api, TagSelector};
 
 use super::{Endpoints, build};
-use crate::clock::SystemAmbient;
+use crate::{clock::SystemAmbient, compile::NodeFacts};
 
 struct NoVariables(SystemAmbient);
 
@@ -29,7 +29,15 @@ fn endpoints(members: &Value, tenant: Option<&str>) -> Result<Endpoints, String>
         "plans": []
     });
     let api = Api::from_canonical(&definition).unwrap();
-    build(&api.endpoint_groups, tenant, &NoVariables(SystemAmbient), 1)
+    let node = NodeFacts {
+        id: "edge".to_owned(),
+        tags: TagSelector::parse::<&str>(&[]).unwrap(),
+        tenant: tenant.map(str::to_owned),
+        region: None,
+        version: "test".to_owned(),
+        system_proxy: None,
+    };
+    build(&api.endpoint_groups, &node, &NoVariables(SystemAmbient), 1)
         .map_err(|error| error.path().to_owned())
 }
 

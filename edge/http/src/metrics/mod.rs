@@ -203,7 +203,7 @@ const UPSTREAM_ERRORS: [&str; 10] = [
 fn upstream_error_index(error: &UpstreamError) -> usize {
     match error {
         UpstreamError::Resolve(_) | UpstreamError::Forbidden(_) => 0,
-        UpstreamError::Connect(_) => 1,
+        UpstreamError::Connect(_) | UpstreamError::Proxy(_) => 1,
         UpstreamError::Tls(_) => 2,
         UpstreamError::Timeout(_) => 3,
         UpstreamError::PoolExhausted { .. } => 4,

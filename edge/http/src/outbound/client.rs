@@ -18,6 +18,7 @@ use tidegate_policy::{BoxFuture, CallError, CallOptions, HttpClient, OutboundCal
 use super::{OutboundSettings, redirect};
 use crate::{
     body::{Body, BodyError},
+    stores::pem_certificates,
     upstream::{
         TargetError, TargetOptions, TlsOptions, UpstreamError, UpstreamPools, UpstreamTarget,
         Verification,
@@ -114,7 +115,7 @@ impl PooledClient {
             known.used = now;
             return Ok(Arc::clone(&known.target));
         }
-        let target = UpstreamTarget::intern(self.target_options(&place))
+        let target = UpstreamTarget::intern(self.target_options(&place)?)
             .map_err(|error| unusable(&error, &place.host))?;
         if targets.len() >= TARGETS_MAX {
             let oldest = targets.iter().min_by_key(|(_, known)| known.used);
@@ -130,8 +131,13 @@ impl PooledClient {
         Ok(target)
     }
 
-    fn target_options(&self, place: &Place) -> TargetOptions {
+    fn target_options(&self, place: &Place) -> Result<TargetOptions, CallError> {
         let call = &place.options;
+        let pem = call.trusted_certificates.as_ref();
+        let roots = pem
+            .map(|pem| pem_certificates(pem.as_bytes()))
+            .transpose()
+            .map_err(|error| CallError::Connect(described(&error)))?;
         let mut options = TargetOptions::new(&*place.host, place.port);
         options.connect_timeout = call.connect_timeout;
         options.read_timeout = call.timeout;
@@ -143,14 +149,16 @@ impl PooledClient {
             } else {
                 Verification::TrustAll
             },
-            roots_pem: call
-                .trusted_certificates
-                .as_ref()
-                .map(|pem| pem.as_bytes().to_vec()),
+            roots,
             adds_system_roots: true,
             ..TlsOptions::default()
         });
-        options
+        if call.use_system_proxy {
+            let proxy = self.settings.system_proxy.clone();
+            let missing = || CallError::Refused("this edge has no system proxy".to_owned());
+            options.proxy = Some(proxy.ok_or_else(missing)?);
+        }
+        Ok(options)
     }
 }
 
@@ -196,9 +204,10 @@ fn unsent(error: &UpstreamError, target: &UpstreamTarget) -> CallError {
     match error {
         UpstreamError::Resolve(_) => CallError::UnknownHost(target.options().host.clone()),
         UpstreamError::Forbidden(_) => CallError::Refused(error.to_string()),
-        UpstreamError::Connect(_) | UpstreamError::Tls(_) | UpstreamError::PoolExhausted { .. } => {
-            CallError::Connect(described(error))
-        }
+        UpstreamError::Connect(_)
+        | UpstreamError::Proxy(_)
+        | UpstreamError::Tls(_)
+        | UpstreamError::PoolExhausted { .. } => CallError::Connect(described(error)),
         UpstreamError::Timeout(_) => CallError::Timeout,
         UpstreamError::Io(_)
         | UpstreamError::Closed

@@ -14,7 +14,7 @@ use tidegate_expression::Ambient;
 use tidegate_policy::Services;
 
 use self::{background::BackgroundTasks, client::PooledClient, names::CachedNames};
-use crate::upstream::{AddressRule, UpstreamPools};
+use crate::upstream::{AddressRule, ProxyOptions, UpstreamPools};
 
 /// What calls made by policies may reach.
 #[derive(Clone, Debug)]
@@ -22,12 +22,15 @@ pub struct OutboundSettings {
     /// Addresses that may be called. Policies send requests to places that requests can influence: by
     /// default they do not reach the credentials that clouds serve on link-local addresses.
     pub addresses: AddressRule,
+    /// The proxy of calls that ask for the system's.
+    pub system_proxy: Option<ProxyOptions>,
 }
 
 impl Default for OutboundSettings {
     fn default() -> Self {
         Self {
             addresses: AddressRule::NotLinkLocal,
+            system_proxy: None,
         }
     }
 }

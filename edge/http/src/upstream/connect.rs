@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::proxy::tunnel;
 use super::resolve::Resolver;
 use super::{TimeoutPhase, UpstreamError, UpstreamTarget};
 use crate::io::Io;
@@ -37,14 +38,25 @@ async fn connect_untimed(
     resolver: &Resolver,
 ) -> Result<Connected, UpstreamError> {
     let options = target.options();
-    let addresses = resolver
-        .addresses(&options.host, options.port)
-        .await
-        .map_err(UpstreamError::Resolve)?;
-    let addresses = options.addresses.filter(addresses)?;
-    let stream = connect_any(&addresses)
-        .await
-        .map_err(UpstreamError::Connect)?;
+    let stream = match &options.proxy {
+        None => {
+            let addresses = resolve(resolver, &options.host, options.port).await?;
+            connect_any(&options.addresses.filter(addresses)?).await
+        }
+        Some(proxy) => {
+            // The proxy looks the name up: only what is an address already can be checked here.
+            if let Ok(address) = options.host.parse() {
+                let address = SocketAddr::new(address, options.port);
+                options.addresses.filter(vec![address])?;
+            }
+            let addresses = resolve(resolver, &proxy.host, proxy.port).await?;
+            let stream = connect_any(&addresses)
+                .await
+                .map_err(UpstreamError::Connect)?;
+            Ok(tunnel(stream, proxy, &options.host, options.port).await?)
+        }
+    }
+    .map_err(UpstreamError::Connect)?;
     stream.set_nodelay(true).map_err(UpstreamError::Connect)?;
     let Some(tls) = target.tls() else {
         return Ok(Connected {
@@ -60,6 +72,17 @@ async fn connect_untimed(
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let io = Io::Tls(Box::new(tokio_rustls::TlsStream::Client(stream)));
     Ok(Connected { io, is_http2 })
+}
+
+async fn resolve(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, UpstreamError> {
+    resolver
+        .addresses(host, port)
+        .await
+        .map_err(UpstreamError::Resolve)
 }
 
 async fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {

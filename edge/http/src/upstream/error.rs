@@ -15,6 +15,9 @@ pub enum UpstreamError {
     /// No address accepted a connection.
     #[error("cannot connect to the upstream")]
     Connect(#[source] std::io::Error),
+    /// The proxy in between made no connection.
+    #[error("the proxy did not connect to the upstream")]
+    Proxy(#[from] super::ProxyError),
     /// The TLS handshake failed, or the certificate was not accepted.
     #[error("TLS handshake with the upstream failed")]
     Tls(#[source] std::io::Error),

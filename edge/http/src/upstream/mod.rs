@@ -8,6 +8,7 @@ mod error;
 mod http1;
 mod http2;
 mod pool;
+mod proxy;
 mod resolve;
 mod target;
 mod tls;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 pub use self::address_rule::AddressRule;
 pub use self::error::{TimeoutPhase, UpstreamError};
 pub use self::http1::UpstreamBody;
+pub use self::proxy::{ProxyError, ProxyOptions, ProxyProtocol, ProxyUser};
 pub use self::target::{Http2Options, TargetError, TargetOptions, UpstreamTarget, UpstreamVersion};
 pub use self::tls::{ClientIdentity, TlsError, TlsOptions, Verification};
 

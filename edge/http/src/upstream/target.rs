@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rustls_pki_types::ServerName;
 
 use super::address_rule::AddressRule;
+use super::proxy::ProxyOptions;
 use super::tls::{TlsError, TlsOptions, client_config};
 
 /// Interned targets are swept when the table has grown by this many since the last sweep.
@@ -38,6 +39,8 @@ pub struct TargetOptions {
     pub keep_alive_timeout: Duration,
     /// Most connections of one worker to this target.
     pub connections_max: usize,
+    /// The proxy in between, which then looks the name up.
+    pub proxy: Option<ProxyOptions>,
     /// Which addresses may be connected to.
     pub addresses: AddressRule,
     /// HTTP/2 settings; `None` means the default of the implementation.
@@ -80,6 +83,7 @@ impl TargetOptions {
             keep_alive: true,
             keep_alive_timeout: Duration::from_millis(30_000),
             connections_max: 100,
+            proxy: None,
             addresses: AddressRule::Any,
             http2: Http2Options::default(),
         }

@@ -7,7 +7,6 @@ use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use super::target::UpstreamVersion;
@@ -17,9 +16,9 @@ use super::target::UpstreamVersion;
 pub struct TlsOptions {
     /// What of the upstream's certificate is checked.
     pub verification: Verification,
-    /// Trusted roots as PEM; `None` trusts the system's.
-    pub roots_pem: Option<Vec<u8>>,
-    /// Whether the system's roots are trusted besides `roots_pem`.
+    /// Trusted roots; `None` trusts the system's.
+    pub roots: Option<Vec<CertificateDer<'static>>>,
+    /// Whether the system's roots are trusted besides `roots`.
     pub adds_system_roots: bool,
     /// Certificate shown to the upstream.
     pub client_identity: Option<ClientIdentity>,
@@ -27,13 +26,13 @@ pub struct TlsOptions {
     pub server_name: Option<String>,
 }
 
-/// A certificate chain with its key, both as PEM.
+/// A certificate chain with its key.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientIdentity {
     /// The chain, leaf first.
-    pub chain_pem: Vec<u8>,
-    /// The private key (PKCS#8, PKCS#1 or SEC1).
-    pub key_pem: Vec<u8>,
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key in DER (PKCS#8, PKCS#1 or SEC1).
+    pub key: Vec<u8>,
 }
 
 /// What of an upstream's certificate is checked.
@@ -51,15 +50,9 @@ pub enum Verification {
 /// TLS material that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A PEM document does not parse, or holds nothing.
-    #[error("invalid PEM in {part}")]
-    Pem {
-        /// Which document.
-        part: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: rustls_pki_types::pem::Error,
-    },
+    /// The client's key is in none of the known encodings.
+    #[error("the client key is neither PKCS#8, PKCS#1 nor SEC1")]
+    Key,
     /// The system's root certificates cannot be read.
     #[error("no usable root certificate on this system")]
     NoSystemRoots,
@@ -72,7 +65,7 @@ impl std::fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsOptions")
             .field("verification", &self.verification)
-            .field("own_roots", &self.roots_pem.is_some())
+            .field("own_roots", &self.roots.is_some())
             .field("client_identity", &self.client_identity.is_some())
             .field("server_name", &self.server_name)
             .finish()
@@ -96,31 +89,23 @@ pub(super) fn client_config(
         .map_err(TlsError::Rustls)?;
     let builder = match options.verification {
         Verification::Full => builder.with_root_certificates(roots(options)?),
-        Verification::AnyName => {
-            let verifier = AnyName {
-                roots: roots(options)?,
-                provider,
+        Verification::AnyName | Verification::TrustAll => {
+            let roots = match options.verification {
+                Verification::TrustAll => None,
+                Verification::Full | Verification::AnyName => Some(roots(options)?),
             };
             builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_custom_certificate_verifier(Arc::new(Lenient { roots, provider }))
         }
-        Verification::TrustAll => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(TrustAll { provider })),
     };
     let mut config = match &options.client_identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = certificates(&identity.chain_pem, "client certificate")?;
-            let key = PrivateKeyDer::from_pem_slice(&identity.key_pem).map_err(|source| {
-                TlsError::Pem {
-                    part: "client key",
-                    source,
-                }
-            })?;
+            let key =
+                PrivateKeyDer::try_from(identity.key.clone()).map_err(|_unknown| TlsError::Key)?;
             builder
-                .with_client_auth_cert(chain, key)
+                .with_client_auth_cert(identity.chain.clone(), key)
                 .map_err(TlsError::Rustls)?
         }
     };
@@ -139,15 +124,15 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn roots(options: &TlsOptions) -> Result<Arc<RootCertStore>, TlsError> {
-    match &options.roots_pem {
-        Some(pem) => {
+    match &options.roots {
+        Some(roots) => {
             let mut store = if options.adds_system_roots {
                 RootCertStore::clone(&*system_roots()?)
             } else {
                 RootCertStore::empty()
             };
-            for certificate in certificates(pem, "trust store")? {
-                store.add(certificate).map_err(TlsError::Rustls)?;
+            for certificate in roots {
+                store.add(certificate.clone()).map_err(TlsError::Rustls)?;
             }
             Ok(Arc::new(store))
         }
@@ -171,31 +156,15 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
     }
 }
 
-fn certificates(pem: &[u8], part: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|source| TlsError::Pem { part, source })?;
-    if certificates.is_empty() {
-        let source = rustls_pki_types::pem::Error::NoItemsFound;
-        return Err(TlsError::Pem { part, source });
-    }
-    Ok(certificates)
-}
-
-/// Checks the chain but not the name.
+/// Checks no name, and the chain only if there are roots; always that the peer holds the key of the
+/// certificate it shows.
 #[derive(Debug)]
-struct AnyName {
-    roots: Arc<RootCertStore>,
+struct Lenient {
+    roots: Option<Arc<RootCertStore>>,
     provider: Arc<CryptoProvider>,
 }
 
-/// Checks nothing but that the peer holds the key of the certificate it shows.
-#[derive(Debug)]
-struct TrustAll {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -204,54 +173,17 @@ impl ServerCertVerifier for AnyName {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(
-            &certificate,
-            &self.roots,
-            intermediates,
-            now,
-            algorithms,
-        )?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for TrustAll {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(roots) = &self.roots {
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                roots,
+                intermediates,
+                now,
+                algorithms,
+            )?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 

@@ -15,8 +15,10 @@ use tidegate_edge_http::{
     access_log::{AccessLog, AccessLogTarget, AccessLogWriter},
     bind::{Binds, Workers, start_workers},
     compile::{Compilation, NodeFacts, compile},
+    health::HealthMetrics,
     metrics::Metrics,
     server::Limits,
+    watch::Watch,
 };
 use tidegate_model::{ConfigSnapshot, TagSelector};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,7 @@ pub struct Edge {
     pub live: Arc<Live>,
     pub metrics: Metrics,
     workers: Option<Workers>,
+    _watch: Watch,
 }
 
 impl Edge {
@@ -73,9 +76,10 @@ impl Edge {
         let address = workers.addresses().http.unwrap();
         let edge = Self {
             address,
-            live,
             metrics,
             workers: Some(workers),
+            _watch: Watch::start(Arc::clone(&live)).unwrap(),
+            live,
         };
         let refused = edge.swap(configuration).refused;
         assert_eq!(refused, []);
@@ -86,6 +90,8 @@ impl Edge {
     pub fn scrape(&self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self.metrics.clone()));
+        let health = HealthMetrics::new(Arc::clone(&self.live));
+        registry.register_collector(Box::new(health));
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text
@@ -158,5 +164,6 @@ pub fn node() -> NodeFacts {
         tenant: None,
         region: None,
         version: "test".to_owned(),
+        system_proxy: None,
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 
 mod endpoint;
 mod flow;
+mod health_check;
 mod http_configuration;
 mod listener;
 mod plan;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use endpoint::{Endpoint, EndpointGroup, EndpointServices, HTTP_PROXY, LoadBalancer, Service};
 pub use flow::{Flow, PHASE_MEMBERS, PathOperator, Selector, Step};
+pub use health_check::{HTTP_HEALTH_CHECK, HealthCheckConfiguration};
 pub use http_configuration::{
     EndpointHeader, Http2Options, HttpEndpointConfiguration, HttpOptions, HttpProxy, HttpVersion,
     KeyStore, ProxyKind, SslOptions, StoreFormat, StoreSource, TrustStore,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    api::{Api, ApiKind, Endpoint, EndpointGroup, HTTP_PROXY},
+    api::{Api, ApiKind, Endpoint, EndpointGroup, HTTP_PROXY, Service},
     read::{At, Findings},
 };
 
@@ -63,6 +63,16 @@ fn check_group(group: &EndpointGroup, path: &str, findings: &Findings) {
         let expected = "at least one endpoint, or an enabled discovery service";
         findings.report_text(format!("{path}.endpoints"), "", expected);
     }
+    let health_check = group.services.health_check.as_ref();
+    if let Some(check) = health_check.filter(|check| check.enabled) {
+        check_health_check(check, &format!("{path}.services.healthCheck"), findings);
+    }
+}
+
+fn check_health_check(service: &Service, path: &str, findings: &Findings) {
+    for violation in service.http_health_check().err().into_iter().flatten() {
+        findings.add(violation.under(path));
+    }
 }
 
 fn check_endpoint(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: &Findings) {
@@ -80,6 +90,9 @@ fn check_endpoint(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findin
             "false",
             "true, since the group has no health check to inherit",
         );
+    }
+    if let Some(check) = own_check.filter(|check| check.enabled && check.override_configuration) {
+        check_health_check(check, &format!("{path}.services.healthCheck"), findings);
     }
     if endpoint.kind == HTTP_PROXY {
         check_http(group, endpoint, path, findings);
