@@ -21,8 +21,9 @@ mod testing;
 
 pub use chain::{Chain, CompiledStep};
 pub use exchange::{
-    Attributes, BodyLimit, Content, ErrorFacts, Exchange, Invoker, MockResponse, PathParameter,
-    Query, QueryParameter, RequestFacts, RequestPath, ResponseFacts, TlsFacts,
+    Attributes, BodyLimit, Content, ErrorFacts, Exchange, FieldLine, Headers, Invoker,
+    MockResponse, PathParameter, Query, QueryParameter, RequestFacts, RequestPath, ResponseFacts,
+    TlsFacts,
 };
 pub use facts::{ApiFacts, NodeFacts, PlanFacts, SubscriptionFacts};
 pub use interceptor::{Interceptor, Invocation, LogMask, Reporter, Reporting};

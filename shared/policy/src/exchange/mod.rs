@@ -2,6 +2,7 @@
 
 mod attributes;
 mod content;
+mod headers;
 mod path;
 mod query;
 mod scope;
@@ -19,6 +20,7 @@ use tidegate_expression::{Ambient, Text, Value};
 
 pub use attributes::Attributes;
 pub use content::Content;
+pub use headers::{FieldLine, Headers};
 pub use path::RequestPath;
 pub use query::{Query, QueryParameter};
 
@@ -54,6 +56,8 @@ pub struct Exchange {
     pub reporting: Option<Box<Reporting>>,
     /// The failure being rendered, for response templates.
     pub error: Option<Box<ErrorFacts>>,
+    /// The subscription of a client that does not identify itself, if the worker knows it already.
+    pub anonymous: Option<Arc<SubscriptionFacts>>,
     ambient: Arc<dyn Ambient>,
 }
 
@@ -78,6 +82,7 @@ impl Exchange {
             interceptors: Vec::new(),
             reporting: None,
             error: None,
+            anonymous: None,
             ambient: Arc::clone(&services.ambient),
         }
     }
@@ -117,7 +122,7 @@ pub struct RequestFacts {
     /// Query parameters.
     pub query: Query,
     /// Headers without `Host`.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Address of the client, from `X-Forwarded-For` where that is trusted.
     pub remote_address: IpAddr,
     /// Address the request arrived at.
@@ -150,7 +155,7 @@ impl RequestFacts {
             version: Version::HTTP_11,
             path: RequestPath::new(target, context_path),
             query,
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
             remote_address: IpAddr::from([127, 0, 0, 1]),
             local_address: SocketAddr::from(([127, 0, 0, 1], 0)),
             timestamp_ms: 0,
@@ -210,7 +215,7 @@ pub struct ResponseFacts {
     /// Status of the response.
     pub status: StatusCode,
     /// Headers of the response.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The body if a step needs it.
     pub content: Content,
 }
