@@ -12,9 +12,7 @@ use tidegate_edge_http::compile::{NodeFacts, compile};
 use tidegate_edge_http::metrics::Metrics;
 use tidegate_edge_http::server::Limits;
 use tidegate_edge_http::{Gateway, GatewayParts, GatewaySettings, Live};
-use tidegate_model::{
-    ApiId, ApiObject, ConfigSnapshot, Epoch, Revision, Secret, TagSelector,
-};
+use tidegate_model::{ApiId, ApiObject, ConfigSnapshot, Epoch, Revision, Secret, TagSelector};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -70,6 +68,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         http: Some(listen),
         https: None,
     };
-    start_workers(1, &binds, make, &Limits::default(), CancellationToken::new())?.join();
+    start_workers(
+        1,
+        &binds,
+        make,
+        &Limits::default(),
+        CancellationToken::new(),
+    )?
+    .join();
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tidegate_edge_http::bind::{Binds, start_workers};
 use tidegate_edge_http::body::Body;
+use tidegate_edge_http::message::{Request, Response};
 use tidegate_edge_http::server::{ConnectionFacts, Handler, Limits, Reply};
 use tidegate_edge_http::upstream::{TargetOptions, UpstreamPools, UpstreamTarget};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ struct PassThrough {
 }
 
 impl Handler for PassThrough {
-    async fn handle(&self, request: http::Request<Body>, _: &Rc<ConnectionFacts>) -> Reply {
+    async fn handle(&self, request: Request, _: &Rc<ConnectionFacts>) -> Reply {
         match self.pools.send(&self.target, request).await {
             Ok(reply) => match reply.upgrade {
                 Some(upstream) => Reply::Upgrade {
@@ -31,11 +32,12 @@ impl Handler for PassThrough {
                 None => Reply::Response(reply.response),
             },
             Err(error) => {
-                let status = if error.is_timeout() { 504 } else { 502 };
-                let mut response = http::Response::new(Body::full(error.to_string()));
-                *response.status_mut() =
-                    http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::BAD_GATEWAY);
-                Reply::Response(response)
+                let status = if error.is_timeout() {
+                    http::StatusCode::GATEWAY_TIMEOUT
+                } else {
+                    http::StatusCode::BAD_GATEWAY
+                };
+                Reply::Response(Response::new(status, Body::full(error.to_string())))
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod h1;
 pub mod health;
 mod io;
 mod live;
+pub mod message;
 pub mod metrics;
 pub mod outbound;
 pub mod plan;

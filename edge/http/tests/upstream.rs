@@ -87,13 +87,7 @@ async fn get(
     target: &Arc<UpstreamTarget>,
 ) -> Result<Vec<u8>, UpstreamError> {
     let reply = pools.send(target, request(Method::GET)).await?;
-    Ok(reply
-        .response
-        .into_body()
-        .collect(1 << 20)
-        .await
-        .unwrap()
-        .to_vec())
+    Ok(reply.response.body.collect(1 << 20).await.unwrap().to_vec())
 }
 
 #[test]
@@ -219,7 +213,7 @@ fn a_body_that_stalls_ends_with_a_timeout() {
             .send(&target, request(Method::GET))
             .await
             .unwrap();
-        let error = reply.response.into_body().collect(100).await.unwrap_err();
+        let error = reply.response.body.collect(100).await.unwrap_err();
         assert!(matches!(error, BodyError::Timeout), "{error:?}");
     });
 }
@@ -233,7 +227,7 @@ fn a_body_larger_than_asked_for_is_not_collected() {
             .send(&target, request(Method::GET))
             .await
             .unwrap();
-        let error = reply.response.into_body().collect(1).await.unwrap_err();
+        let error = reply.response.body.collect(1).await.unwrap_err();
         assert!(
             matches!(error, BodyError::TooLarge { bytes_max: 1 }),
             "{error:?}"

@@ -1,14 +1,24 @@
 //! Phase 8: calling the endpoint, or giving the answer a policy put in its place.
 //! Source: `gravitee-v4.md` §3.11.
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
+use bytes::Bytes;
 use http::{
-    Method, Request, StatusCode,
+    Method, StatusCode, Version,
     header::{ACCEPT_ENCODING, CONTENT_LENGTH, PROXY_AUTHORIZATION, TRAILER, UPGRADE},
 };
+use http_body::{Body as _, Frame, SizeHint};
 use tidegate_expression::{Text, Value};
-use tidegate_policy::{Exchange, Failure, Invoker, MockResponse};
+use tidegate_policy::{
+    BodyLimit, BoxFuture, Exchange, Failure, Headers, Interceptor, Invocation, Invoker,
+    MockResponse, ResponseFacts,
+};
 
 use super::{
     Gateway, client_closed_request, failover,
@@ -20,7 +30,8 @@ use crate::{
     compile::CompiledApi,
     endpoint::{Destination, Endpoints},
     forward::{TargetPath, upstream_uri},
-    upstream::{UpstreamError, UpstreamTarget},
+    message::{Request, RequestParts},
+    upstream::{UpgradedIo, UpstreamError, UpstreamTarget},
 };
 
 /// A call that was made, for the access log.
@@ -33,37 +44,177 @@ pub(super) struct Called {
     pub(super) duration: Duration,
 }
 
-/// Gets a response into the exchange.
+/// What of an exchange is on the wire, beside the facts that policies see.
+#[derive(Debug, Default)]
+pub(super) struct Transfer {
+    pub(super) request_body: Body,
+    pub(super) response_body: Body,
+    pub(super) upgrade: Option<UpgradedIo>,
+    pub(super) called: Option<Called>,
+}
+
+impl Transfer {
+    /// Reads the request's body into the exchange, if it is not there yet.
+    pub(super) async fn read_request(
+        &mut self,
+        exchange: &mut Exchange,
+        bytes_max: u64,
+    ) -> Result<(), Box<Failure>> {
+        if exchange.request.content.bytes().is_some() {
+            return Ok(());
+        }
+        let body = std::mem::take(&mut self.request_body);
+        let limit = exchange.request.body_limit.as_deref();
+        let bytes_max = limit.map_or(bytes_max, |limit| bytes_max.min(limit.bytes_max));
+        let content = body.collect(bytes_max).await.map_err(|error| {
+            let failure = match &error {
+                BodyError::TooLarge { .. } => too_large(exchange),
+                BodyError::ClientAborted => client_aborted(),
+                _ => Failure::new(StatusCode::BAD_REQUEST),
+            };
+            Box::new(failure.with_cause(error))
+        })?;
+        exchange.request.content.set(content);
+        Ok(())
+    }
+
+    /// Reads the response's body into the exchange, if it is not there yet.
+    pub(super) async fn read_response(
+        &mut self,
+        exchange: &mut Exchange,
+        bytes_max: u64,
+    ) -> Result<(), Box<Failure>> {
+        if self.upgrade.is_some() || exchange.response.content.bytes().is_some() {
+            return Ok(());
+        }
+        let body = std::mem::take(&mut self.response_body);
+        let content = body.collect(bytes_max).await;
+        let content = content.map_err(|error| Box::new(connection_error().with_cause(error)))?;
+        exchange.response.content.set(content);
+        Ok(())
+    }
+}
+
+/// Gets a response into the exchange: from the endpoint or what a policy put in its place, through what policies put
+/// around that.
 pub(super) async fn invoke(
     life: &mut Life<'_>,
     gateway: &Gateway,
     api: &CompiledApi,
 ) -> Result<(), Interruption> {
-    match std::mem::take(&mut life.exchange.invoker) {
-        Invoker::Mock(mock) => {
-            answer_mock(life, *mock);
-            Ok(())
-        }
-        Invoker::Endpoint => match &api.failover {
-            None => attempt(life, gateway, &api.endpoints, None)
-                .await
-                .map_err(AttemptError::into),
-            // Boxed: its room would otherwise be part of every exchange.
-            Some(failover) => {
-                Box::pin(failover::call(life, gateway, &api.endpoints, failover)).await
+    let (exchange, transfer) = (&mut life.exchange, &mut life.transfer);
+    if exchange.interceptors.is_empty() {
+        return Ok(answer(exchange, transfer, gateway, api, Repeat::Never).await?);
+    }
+    let around = std::mem::take(&mut exchange.interceptors);
+    let before = exchange.response.headers.clone();
+    let mut outermost = Layer {
+        around: &around,
+        before: &before,
+        transfer,
+        gateway,
+        api,
+    };
+    Ok(outermost.call(exchange).await?)
+}
+
+/// Whether the request must survive the call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    Never,
+    Possible,
+}
+
+/// The invoker with the interceptors around it, innermost first.
+struct Layer<'a> {
+    around: &'a [Arc<dyn Interceptor>],
+    /// The response's fields that request steps had set before the first call.
+    before: &'a Headers,
+    transfer: &'a mut Transfer,
+    gateway: &'a Gateway,
+    api: &'a CompiledApi,
+}
+
+impl Invocation for Layer<'_> {
+    fn call<'a>(
+        &'a mut self,
+        exchange: &'a mut Exchange,
+    ) -> BoxFuture<'a, Result<(), Box<Failure>>> {
+        let (gateway, api) = (self.gateway, self.api);
+        let transfer = &mut *self.transfer;
+        match self.around.split_last() {
+            None => Box::pin(answer(exchange, transfer, gateway, api, Repeat::Possible)),
+            Some((outermost, around)) => {
+                let before = self.before;
+                Box::pin(async move {
+                    let mut inner = Layer {
+                        around,
+                        before,
+                        transfer,
+                        gateway,
+                        api,
+                    };
+                    let services = &gateway.context.services;
+                    outermost.around(exchange, services, &mut inner).await
+                })
             }
-        },
+        }
+    }
+
+    fn read_response<'a>(
+        &'a mut self,
+        exchange: &'a mut Exchange,
+    ) -> BoxFuture<'a, Result<(), Box<Failure>>> {
+        let bytes_max = self.gateway.context.settings.content_bytes_max;
+        Box::pin(self.transfer.read_response(exchange, bytes_max))
+    }
+
+    fn discard_response(&mut self, exchange: &mut Exchange) {
+        self.transfer.response_body = Body::Empty;
+        self.transfer.upgrade = None;
+        exchange.response = ResponseFacts {
+            headers: self.before.clone(),
+            ..ResponseFacts::default()
+        };
     }
 }
 
-fn answer_mock(life: &mut Life<'_>, mock: MockResponse) {
-    let response = &mut life.exchange.response;
+async fn answer(
+    exchange: &mut Exchange,
+    transfer: &mut Transfer,
+    gateway: &Gateway,
+    api: &CompiledApi,
+    repeat: Repeat,
+) -> Result<(), Box<Failure>> {
+    match (&exchange.invoker, &api.failover) {
+        (Invoker::Mock(mock), _) => {
+            answer_mock(&mut exchange.response, mock);
+            Ok(())
+        }
+        (Invoker::Endpoint, None) => {
+            let attempted = attempt(exchange, transfer, gateway, &api.endpoints, repeat, None);
+            attempted
+                .await
+                .map_err(|error| error.into_failure(exchange))
+        }
+        // Boxed: its room would otherwise be part of every exchange.
+        (Invoker::Endpoint, Some(failover)) => {
+            let endpoints = &api.endpoints;
+            Box::pin(failover::call(
+                exchange, transfer, gateway, endpoints, failover,
+            ))
+            .await
+        }
+    }
+}
+
+fn answer_mock(response: &mut ResponseFacts, mock: &MockResponse) {
     response.status = mock.status;
     // What request steps put on the response stays, as with a real endpoint.
     for (name, value) in &mock.headers {
         response.headers.insert(name.clone(), value.clone());
     }
-    response.content.set(mock.content);
+    response.content.set(mock.content.clone());
 }
 
 /// Why an attempt brought no response.
@@ -71,44 +222,44 @@ pub(super) enum AttemptError {
     /// No endpoint is alive, or none has the name that was asked for.
     NoEndpoint,
     /// The request itself cannot be sent anywhere.
-    Request(Interruption),
+    Request(Box<Failure>),
     /// The endpoint did not answer.
     Upstream(UpstreamError),
     /// No response head came within the time of one attempt.
     Slow,
 }
 
-impl From<AttemptError> for Interruption {
-    fn from(error: AttemptError) -> Self {
-        match error {
+impl AttemptError {
+    fn into_failure(self, exchange: &Exchange) -> Box<Failure> {
+        match self {
             AttemptError::NoEndpoint => no_endpoint(),
-            AttemptError::Request(interruption) => interruption,
-            AttemptError::Upstream(error) => failure(error),
-            AttemptError::Slow => Box::new(connection_error()).into(),
+            AttemptError::Request(failure) => failure,
+            AttemptError::Upstream(error) => failure(error, exchange),
+            AttemptError::Slow => Box::new(connection_error()),
         }
     }
 }
 
-/// Calls the endpoint whose turn it is. With a `limit` on the time to the response head, the request
-/// stays in the exchange, so that it can be sent again.
+/// Calls the endpoint whose turn it is, with a `limit` on the time to the response head.
 pub(super) async fn attempt(
-    life: &mut Life<'_>,
+    exchange: &mut Exchange,
+    transfer: &mut Transfer,
     gateway: &Gateway,
     endpoints: &Endpoints,
+    repeat: Repeat,
     limit: Option<Duration>,
 ) -> Result<(), AttemptError> {
-    let destination =
-        destination(&life.exchange, gateway, endpoints).ok_or(AttemptError::NoEndpoint)?;
+    let destination = destination(exchange, gateway, endpoints).ok_or(AttemptError::NoEndpoint)?;
     let target = match &destination.elsewhere {
         Some((target, _)) => target,
         None => &destination.endpoint.target,
     };
-    let request =
-        build_request(life, &destination, limit.is_some()).map_err(AttemptError::Request)?;
+    let request = build_request(exchange, &mut transfer.request_body, &destination, repeat)
+        .map_err(AttemptError::Request)?;
     let path = gateway
         .access_log
         .as_ref()
-        .map(|_| request.uri().path().to_owned());
+        .map(|_| request.parts.uri.path().to_owned());
     let begun = Instant::now();
     let sending = gateway.pools.send(target, request);
     let sent = match limit {
@@ -116,7 +267,7 @@ pub(super) async fn attempt(
         Some(limit) => tokio::time::timeout(limit, Box::pin(sending)).await.ok(),
     };
     let (target, duration) = (Arc::clone(target), begun.elapsed());
-    life.called = Some(Called {
+    transfer.called = Some(Called {
         target,
         path,
         duration,
@@ -125,23 +276,22 @@ pub(super) async fn attempt(
         gateway.metrics.upstream_failed(&error);
         AttemptError::Upstream(error)
     })?;
-    let (parts, body) = reply.response.into_parts();
-    let response = &mut life.exchange.response;
-    response.status = parts.status;
-    merge(&mut response.headers, parts.headers);
-    life.response_body = body;
-    life.upgrade = reply.upgrade;
+    let response = &mut exchange.response;
+    response.status = reply.response.status;
+    merge(&mut response.headers, reply.response.headers);
+    transfer.response_body = reply.response.body;
+    transfer.upgrade = reply.upgrade;
     Ok(())
 }
 
 /// The endpoint's fields join those that request steps put on the response.
-fn merge(own: &mut http::HeaderMap, endpoint: http::HeaderMap) {
-    if own.is_empty() {
+fn merge(own: &mut Headers, endpoint: Headers) {
+    if own.has_none() {
         *own = endpoint;
         return;
     }
     let mut last = None;
-    for (name, value) in endpoint {
+    for (name, value) in endpoint.into_map() {
         last = name.or(last);
         if let Some(name) = &last {
             own.append(name, value);
@@ -171,11 +321,11 @@ fn destination(
 }
 
 fn build_request(
-    life: &mut Life<'_>,
+    exchange: &mut Exchange,
+    streamed: &mut Body,
     destination: &Destination,
-    is_repeatable: bool,
-) -> Result<Request<Body>, Interruption> {
-    let exchange = &mut life.exchange;
+    repeat: Repeat,
+) -> Result<Request, Box<Failure>> {
     let method = method(exchange)?;
     let overrides = exchange
         .attributes
@@ -199,38 +349,85 @@ fn build_request(
     };
     let Some(uri) = upstream_uri(base, path, query.as_deref()) else {
         let failure = Failure::new(StatusCode::BAD_REQUEST);
-        return Err(Box::new(failure.with_cause("the endpoint's URL cannot be written")).into());
+        return Err(Box::new(
+            failure.with_cause("the endpoint's URL cannot be written"),
+        ));
     };
-    let body = if is_repeatable {
-        let content = exchange.request.content.bytes();
-        Body::full(content.cloned().unwrap_or_default())
-    } else {
-        match exchange.request.content.take() {
-            Some(content) => Body::full(content),
-            None => std::mem::take(&mut life.request_body),
-        }
+    let facts = &mut exchange.request;
+    let (content, mut headers) = match repeat {
+        Repeat::Never => (facts.content.take(), std::mem::take(&mut facts.headers)),
+        Repeat::Possible => (facts.content.bytes().cloned(), facts.headers.clone()),
     };
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    let mut headers = if is_repeatable {
-        exchange.request.headers.clone()
-    } else {
-        std::mem::take(&mut exchange.request.headers)
+    let body = match content {
+        Some(content) => Body::full(content),
+        None => limited(std::mem::take(streamed), facts.body_limit.as_deref()),
     };
-    headers.remove(CONTENT_LENGTH);
-    headers.remove(PROXY_AUTHORIZATION);
-    if !headers.contains_key(UPGRADE) {
-        headers.remove(TRAILER);
+    headers.discard(&CONTENT_LENGTH);
+    headers.discard(&PROXY_AUTHORIZATION);
+    if headers.find(&UPGRADE).is_none() {
+        headers.discard(&TRAILER);
     }
     if !destination.endpoint.passes_accept_encoding {
-        headers.remove(ACCEPT_ENCODING);
+        headers.discard(&ACCEPT_ENCODING);
     }
     for (name, value) in &destination.endpoint.headers {
-        headers.insert(name, value.clone());
+        headers.set(name.clone(), value.clone());
     }
-    *request.headers_mut() = headers;
-    Ok(request)
+    let parts = RequestParts {
+        method,
+        uri,
+        version: Version::HTTP_11,
+        headers,
+    };
+    Ok(Request { parts, body })
+}
+
+/// Holds a streaming body to the limit that a policy set.
+fn limited(body: Body, limit: Option<&BodyLimit>) -> Body {
+    match limit {
+        Some(limit) if !body.is_end_stream() => Body::stream(Limited {
+            body,
+            left: limit.bytes_max,
+            bytes_max: limit.bytes_max,
+        }),
+        _ => body,
+    }
+}
+
+/// A body that fails when it turns out longer than it may be.
+struct Limited {
+    body: Body,
+    left: u64,
+    bytes_max: u64,
+}
+
+impl http_body::Body for Limited {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(left) = self.left.checked_sub(length) else {
+                let bytes_max = self.bytes_max;
+                return Poll::Ready(Some(Err(BodyError::TooLarge { bytes_max })));
+            };
+            self.left = left;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 fn joined(own: Option<Text>, routed: Option<&str>) -> Option<Text> {
@@ -242,7 +439,7 @@ fn joined(own: Option<Text>, routed: Option<&str>) -> Option<Text> {
 }
 
 /// The client's method, unless a policy chose another.
-fn method(exchange: &Exchange) -> Result<Method, Interruption> {
+fn method(exchange: &Exchange) -> Result<Method, Box<Failure>> {
     let Some(chosen) = exchange
         .attributes
         .get_platform("request.method")
@@ -252,7 +449,7 @@ fn method(exchange: &Exchange) -> Result<Method, Interruption> {
     };
     Method::from_bytes(chosen.as_bytes()).map_err(|_invalid| {
         let failure = Failure::new(StatusCode::BAD_REQUEST).with_key("INVALID_HTTP_METHOD");
-        Box::new(failure.with_message("Invalid HTTP method")).into()
+        Box::new(failure.with_message("Invalid HTTP method"))
     })
 }
 
@@ -260,9 +457,9 @@ fn text_of(value: &Value) -> Option<Text> {
     value.to_text()
 }
 
-fn no_endpoint() -> Interruption {
+fn no_endpoint() -> Box<Failure> {
     let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE);
-    Box::new(failure.with_key("NO_ENDPOINT_FOUND")).into()
+    Box::new(failure.with_key("NO_ENDPOINT_FOUND"))
 }
 
 /// The failure of an endpoint that cannot be reached or broke off.
@@ -270,18 +467,28 @@ pub(super) fn connection_error() -> Failure {
     Failure::new(StatusCode::BAD_GATEWAY).with_key("GATEWAY_CLIENT_CONNECTION_ERROR")
 }
 
+/// The failure of a request body longer than it may be: what the policy that set the limit says.
+fn too_large(exchange: &Exchange) -> Failure {
+    let limit = exchange.request.body_limit.as_deref();
+    limit.map_or_else(
+        || Failure::new(StatusCode::PAYLOAD_TOO_LARGE),
+        |limit| limit.failure.clone(),
+    )
+}
+
 /// The failure of a request whose client left while its body was read.
 pub(super) fn client_aborted() -> Failure {
     Failure::new(client_closed_request()).with_key(CLIENT_ABORTED)
 }
 
-fn failure(error: UpstreamError) -> Interruption {
+fn failure(error: UpstreamError, exchange: &Exchange) -> Box<Failure> {
     let failure = match &error {
+        UpstreamError::RequestBody(BodyError::TooLarge { .. }) => too_large(exchange),
         UpstreamError::RequestBody(BodyError::ClientAborted) => client_aborted(),
         error if error.is_timeout() => {
             Failure::new(StatusCode::GATEWAY_TIMEOUT).with_key("REQUEST_TIMEOUT")
         }
         _ => connection_error(),
     };
-    Box::new(failure.with_cause(error)).into()
+    Box::new(failure.with_cause(error))
 }

@@ -1,9 +1,12 @@
 //! The client identifier. Source: `gravitee-v4.md` §3.6.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use aws_lc_rs::digest;
 use http::{HeaderName, HeaderValue};
+use tidegate_policy::SubscriptionFacts;
+
+use crate::plan::anonymous_subscription;
 
 /// Carries the identifier in both directions.
 pub(super) static CLIENT_IDENTIFIER: HeaderName =
@@ -14,16 +17,23 @@ const PLACES: usize = 256;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Identifiers of anonymous clients: the SHA-256 of their address in hexadecimal.
-///
-/// The last ones are kept, so that a busy client costs one comparison.
+/// What is made of the address of a client that does not identify itself.
+#[derive(Debug, Clone)]
+pub(super) struct AnonymousClient {
+    /// The SHA-256 of the address in hexadecimal.
+    pub(super) identifier: HeaderValue,
+    /// The subscription it counts as.
+    pub(super) subscription: Arc<SubscriptionFacts>,
+}
+
+/// The last anonymous clients, so that a busy one costs one comparison.
 #[derive(Debug)]
-pub(super) struct ClientIdentifiers {
-    places: Box<[Option<(IpAddr, HeaderValue)>]>,
+pub(super) struct AnonymousClients {
+    places: Box<[Option<(IpAddr, AnonymousClient)>]>,
     hasher: ahash::RandomState,
 }
 
-impl Default for ClientIdentifiers {
+impl Default for AnonymousClients {
     fn default() -> Self {
         Self {
             places: vec![None; PLACES].into(),
@@ -32,31 +42,39 @@ impl Default for ClientIdentifiers {
     }
 }
 
-impl ClientIdentifiers {
-    /// The identifier of an anonymous client.
-    pub(super) fn of_address(&mut self, address: IpAddr) -> HeaderValue {
+impl AnonymousClients {
+    /// The client of an address.
+    pub(super) fn of_address(&mut self, address: IpAddr) -> &AnonymousClient {
         let hash = usize::try_from(self.hasher.hash_one(address) & 0xffff).unwrap_or(0);
         let place = &mut self.places[hash % PLACES];
-        if let Some((known, identifier)) = place
-            && *known == address
-        {
-            return identifier.clone();
+        if place.as_ref().is_some_and(|(known, _)| *known != address) {
+            *place = None;
         }
-        let digest = digest::digest(&digest::SHA256, address.to_string().as_bytes());
+        &place
+            .get_or_insert_with(|| (address, AnonymousClient::new(address)))
+            .1
+    }
+}
+
+impl AnonymousClient {
+    fn new(address: IpAddr) -> Self {
+        let address = address.to_string();
+        let digest = digest::digest(&digest::SHA256, address.as_bytes());
         let mut text = Vec::with_capacity(2 * digest.as_ref().len());
         for byte in digest.as_ref() {
             text.push(HEX[usize::from(byte >> 4)]);
             text.push(HEX[usize::from(byte & 0x0f)]);
         }
-        let identifier = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
-        *place = Some((address, identifier.clone()));
-        identifier
+        Self {
+            identifier: HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("")),
+            subscription: Arc::new(anonymous_subscription(&address)),
+        }
     }
 }
 
 /// The internal identifier: the computed one, behind what the client gave itself.
 pub(super) fn combined(
-    given: Option<&HeaderValue>,
+    given: Option<HeaderValue>,
     computed: HeaderValue,
     transaction: &HeaderValue,
 ) -> HeaderValue {
@@ -66,7 +84,7 @@ pub(super) fn combined(
     let is_ours = given.as_bytes().ends_with(computed.as_bytes())
         || given.as_bytes().ends_with(transaction.as_bytes());
     if is_ours {
-        return given.clone();
+        return given;
     }
     let joined = [given.as_bytes(), b"-", computed.as_bytes()].concat();
     HeaderValue::from_bytes(&joined).unwrap_or(computed)
@@ -78,13 +96,14 @@ mod tests {
 
     #[test]
     fn an_anonymous_client_is_the_hash_of_its_address() {
-        let mut identifiers = ClientIdentifiers::default();
+        let mut identifiers = AnonymousClients::default();
         let address: IpAddr = "127.0.0.1".parse().unwrap();
         let expected = "12ca17b49af2289436f303e0166030a21e525d266e209267433801a8fd4071a0";
-        assert_eq!(identifiers.of_address(address), expected);
-        assert_eq!(identifiers.of_address(address), expected);
-        let other = identifiers.of_address("127.0.0.2".parse().unwrap());
-        assert_ne!(other, expected);
+        assert_eq!(identifiers.of_address(address).identifier, expected);
+        assert_eq!(identifiers.of_address(address).identifier, expected);
+        let other = identifiers.of_address("127.0.0.2".parse().unwrap()).clone();
+        assert_ne!(other.identifier, expected);
+        assert_eq!(other.subscription.id.as_str(), "127.0.0.2");
     }
 
     #[test]
@@ -97,7 +116,7 @@ mod tests {
             (Some(text("me-sub")), "me-sub"),
             (Some(text("me-tx")), "me-tx"),
         ] {
-            assert_eq!(combined(given.as_ref(), text("sub"), &text("tx")), expected);
+            assert_eq!(combined(given, text("sub"), &text("tx")), expected);
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Calling the endpoints of an API with failover. Source: `gravitee-v4.md` §1.5.
 
 use http::StatusCode;
-use tidegate_policy::Failure;
+use tidegate_policy::{Exchange, Failure};
 
 use super::{
     Gateway,
-    call::{AttemptError, attempt},
-    life::{Interruption, Life},
+    call::{AttemptError, Repeat, Transfer, attempt},
 };
 use crate::{
     endpoint::{Endpoints, Failover},
@@ -17,31 +16,42 @@ use crate::{
 ///
 /// Every status is an answer; only connections that fail and silence are not.
 pub(super) async fn call(
-    life: &mut Life<'_>,
+    exchange: &mut Exchange,
+    transfer: &mut Transfer,
     gateway: &Gateway,
     endpoints: &Endpoints,
     failover: &Failover,
-) -> Result<(), Interruption> {
-    let caller = caller(life, failover);
+) -> Result<(), Box<Failure>> {
+    let caller = caller(exchange, failover);
     let Some(permit) = failover.admit(&caller) else {
         return Err(exhausted("the circuit is open"));
     };
     // What was sent must be there to be sent again.
-    life.buffer_request(&gateway.context, true).await?;
+    let bytes_max = gateway.context.settings.content_bytes_max;
+    transfer.read_request(exchange, bytes_max).await?;
     let mut attempts = 0;
     loop {
         let limit = Some(failover.slow_call);
-        let error = match attempt(life, gateway, endpoints, limit).await {
+        let error = match attempt(
+            exchange,
+            transfer,
+            gateway,
+            endpoints,
+            Repeat::Possible,
+            limit,
+        )
+        .await
+        {
             Ok(()) => {
                 permit.succeeded();
                 return Ok(());
             }
-            Err(AttemptError::Request(interruption)) => return Err(interruption),
+            Err(AttemptError::Request(failure)) => return Err(failure),
             Err(error) => error,
         };
         let cause = described(&error);
         tracing::debug!(
-            tidegate.api.id = life.exchange.api.id.as_str(),
+            tidegate.api.id = exchange.api.id.as_str(),
             cause,
             attempt = attempts,
             "attempt failed"
@@ -54,22 +64,20 @@ pub(super) async fn call(
     }
 }
 
-/// Whose circuit guards the call: the subscription's, or the address of a client without one.
-fn caller(life: &Life<'_>, failover: &Failover) -> String {
+/// Whose circuit guards the call: the subscription's, which for a client without one is its address.
+fn caller(exchange: &Exchange, failover: &Failover) -> String {
     if !failover.is_per_caller {
         return String::new();
     }
-    match (&life.exchange.subscription, life.plan) {
-        (Some(subscription), Some(plan)) if !plan.security.is_anonymous() => {
-            subscription.id.to_string()
-        }
-        _ => life.exchange.request.remote_address.to_string(),
+    match &exchange.subscription {
+        Some(subscription) => subscription.id.to_string(),
+        None => exchange.request.remote_address.to_string(),
     }
 }
 
 /// The reference answers 502 without key and body.
-fn exhausted(cause: &str) -> Interruption {
-    Box::new(Failure::new(StatusCode::BAD_GATEWAY).with_cause(cause)).into()
+fn exhausted(cause: &str) -> Box<Failure> {
+    Box::new(Failure::new(StatusCode::BAD_GATEWAY).with_cause(cause))
 }
 
 fn described(error: &AttemptError) -> String {

@@ -5,7 +5,8 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
+use tidegate_policy::Headers;
 
 use crate::request_id::RequestIds;
 
@@ -25,12 +26,13 @@ pub(super) struct TransactionIds {
 
 impl TransactionIds {
     /// A new request id, and the client's transaction id if it gave one.
-    pub(super) fn of(headers: &HeaderMap, ids: &RefCell<RequestIds>) -> Self {
+    pub(super) fn of(headers: &Headers, ids: &RefCell<RequestIds>) -> Self {
         let request = ids.borrow_mut().next_value();
-        let given = headers.get(&TRANSACTION_ID).filter(|given| {
-            !given.is_empty() && given.len() <= TRANSACTION_ID_BYTES_MAX && given.to_str().is_ok()
-        });
-        let transaction = given.cloned().unwrap_or_else(|| request.clone());
+        let given = headers
+            .find_text(&TRANSACTION_ID)
+            .is_some_and(|given| !given.is_empty() && given.len() <= TRANSACTION_ID_BYTES_MAX);
+        let given = given.then(|| headers.find_value(&TRANSACTION_ID)).flatten();
+        let transaction = given.unwrap_or_else(|| request.clone());
         Self {
             request,
             transaction,
@@ -38,17 +40,16 @@ impl TransactionIds {
     }
 
     /// Sets both fields, whatever the other side said.
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(&REQUEST_ID, self.request.clone());
-        headers.insert(&TRANSACTION_ID, self.transaction.clone());
+    pub(super) fn write(&self, headers: &mut Headers) {
+        headers.set(REQUEST_ID.clone(), self.request.clone());
+        headers.set(TRANSACTION_ID.clone(), self.transaction.clone());
     }
 }
 
 /// The client's address: the first of `X-Forwarded-For` if it is one, else the connection's.
-pub(super) fn client_address(headers: &HeaderMap, connection: IpAddr) -> IpAddr {
+pub(super) fn client_address(headers: &Headers, connection: IpAddr) -> IpAddr {
     let first = headers
-        .get(&FORWARDED_FOR)
-        .and_then(|value| value.to_str().ok())
+        .find_text(&FORWARDED_FOR)
         .and_then(|value| value.split(',').next())
         .map(str::trim);
     let Some(first) = first else {
@@ -76,7 +77,7 @@ mod tests {
             (Some("[2001:db8::1]:443"), "2001:db8::1"),
             (Some("unknown"), "10.0.0.1"),
         ] {
-            let mut headers = HeaderMap::new();
+            let mut headers = Headers::default();
             if let Some(value) = value {
                 headers.insert(&FORWARDED_FOR, HeaderValue::from_static(value));
             }
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_clients_transaction_id_is_kept_and_the_request_id_never() {
         let ids = RefCell::new(RequestIds::new());
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::default();
         headers.insert(&TRANSACTION_ID, HeaderValue::from_static("tx"));
         headers.insert(&REQUEST_ID, HeaderValue::from_static("mine"));
         let known = TransactionIds::of(&headers, &ids);
@@ -96,7 +97,7 @@ mod tests {
         assert_eq!(headers[&TRANSACTION_ID], "tx");
         assert_eq!(headers[&REQUEST_ID], known.request);
         assert_ne!(headers[&REQUEST_ID], "mine");
-        let new = TransactionIds::of(&HeaderMap::new(), &ids);
+        let new = TransactionIds::of(&Headers::default(), &ids);
         assert_eq!(new.request, new.transaction);
     }
 }

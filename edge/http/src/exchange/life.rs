@@ -1,28 +1,26 @@
 //! The phases of one request, in the order of `gravitee-v4.md` §3.1.
 
 use http::uri::{Authority, PathAndQuery};
-use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH, header::HOST,
-};
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_LENGTH, header::HOST};
 use tidegate_expression::Text;
 use tidegate_policy::{Exchange, Failure, Outcome, Phase, RequestFacts};
 
 use super::{
     Arrival, Context, Gateway,
-    call::{self, Called},
+    call::{self, Transfer},
     client::{CLIENT_IDENTIFIER, combined},
     forwarded::{TransactionIds, client_address},
     timeout::{Elapsed, within},
     worker_snapshot::Route,
 };
 use crate::{
-    body::{Body, BodyError},
+    body::Body,
     compile::{CompiledSnapshot, ServedApi},
     error_response,
     flow::Selection,
+    message::{Request, Response},
     plan::CompiledPlan,
     server::{ConnectionFacts, Reply},
-    upstream::UpgradedIo,
 };
 
 /// How a chain of steps ended a request early.
@@ -43,13 +41,12 @@ impl From<Box<Failure>> for Interruption {
 pub(super) struct Life<'s> {
     pub(super) exchange: Exchange,
     pub(super) ids: TransactionIds,
+    /// Identifier of the client's address.
+    anonymous: HeaderValue,
     pub(super) client_identifier: Option<HeaderValue>,
     pub(super) plan: Option<&'s CompiledPlan>,
-    pub(super) called: Option<Called>,
     pub(super) error: Option<Box<Failure>>,
-    pub(super) request_body: Body,
-    pub(super) response_body: Body,
-    pub(super) upgrade: Option<UpgradedIo>,
+    pub(super) transfer: Transfer,
     served: &'s ServedApi,
     snapshot: &'s CompiledSnapshot,
 }
@@ -59,11 +56,11 @@ impl<'s> Life<'s> {
     pub(super) fn begin(
         gateway: &Gateway,
         route: &Route<'s>,
-        request: Request<Body>,
+        request: Request,
         connection: &ConnectionFacts,
         arrival: Arrival,
     ) -> Self {
-        let (mut parts, body) = request.into_parts();
+        let Request { mut parts, body } = request;
         let ids = TransactionIds::of(&parts.headers, &gateway.ids);
         let target = parts.uri.into_parts().path_and_query;
         let target = target.unwrap_or(PathAndQuery::from_static("/"));
@@ -89,8 +86,9 @@ impl<'s> Life<'s> {
         };
         facts.authority = parts
             .headers
-            .remove(HOST)
-            .and_then(|host| Authority::try_from(host.as_bytes()).ok());
+            .find_shared(&HOST)
+            .and_then(|host| Authority::from_maybe_shared(host).ok());
+        parts.headers.discard(&HOST);
         facts.version = parts.version;
         facts.remote_address = client_address(&parts.headers, connection.remote.ip());
         facts.local_address = connection.local;
@@ -98,16 +96,21 @@ impl<'s> Life<'s> {
         ids.write(&mut parts.headers);
         facts.headers = parts.headers;
         let Context { services, node, .. } = &gateway.context;
+        let mut exchange = Exchange::new(facts, route.facts.clone(), node.clone(), services);
+        let client = exchange.request.remote_address;
+        let anonymous = gateway.clients.borrow_mut().of_address(client).clone();
+        exchange.anonymous = Some(anonymous.subscription);
         Self {
-            exchange: Exchange::new(facts, route.facts.clone(), node.clone(), services),
+            exchange,
+            anonymous: anonymous.identifier,
             ids,
             client_identifier: None,
             plan: None,
-            called: None,
             error: None,
-            request_body: body,
-            response_body: Body::Empty,
-            upgrade: None,
+            transfer: Transfer {
+                request_body: body,
+                ..Transfer::default()
+            },
             served: route.served,
             snapshot: route.snapshot,
         }
@@ -127,12 +130,12 @@ impl<'s> Life<'s> {
                 Interruption::Failed(Box::new(failure))
             }
         };
-        self.upgrade = None;
+        self.transfer.upgrade = None;
         match interruption {
             Interruption::Answered(response) => {
                 self.exchange.response.status = response.status;
-                self.exchange.response.headers = response.headers;
-                self.response_body = Body::full(response.body);
+                self.exchange.response.headers = response.headers.into();
+                self.transfer.response_body = Body::full(response.body);
             }
             Interruption::Failed(failure) => self.fail(failure),
         }
@@ -157,7 +160,7 @@ impl<'s> Life<'s> {
         // 4 before the API: path parameters, client identifier
         plan.flows.collect_parameters(&mut self.exchange);
         api.flows.collect_parameters(&mut self.exchange);
-        self.client_identifier = Some(self.identify(gateway));
+        self.client_identifier = Some(self.identify());
         // 6 and 7 flows on the request; plan first, each chain chosen once
         let selectors = plan.flows.selector_needs() | api.flows.selector_needs();
         self.buffer_request(context, selectors.request_content)
@@ -208,28 +211,17 @@ impl<'s> Life<'s> {
     }
 
     /// Reads the request body into memory, once, if something reads it.
-    pub(super) async fn buffer_request(
+    async fn buffer_request(
         &mut self,
         context: &Context,
         wanted: bool,
     ) -> Result<(), Interruption> {
-        if !wanted || self.exchange.request.content.bytes().is_some() {
+        if !wanted {
             return Ok(());
         }
-        let body = std::mem::take(&mut self.request_body);
-        let content = body
-            .collect(context.settings.content_bytes_max)
-            .await
-            .map_err(|error| {
-                let failure = match &error {
-                    BodyError::TooLarge { .. } => Failure::new(StatusCode::PAYLOAD_TOO_LARGE),
-                    BodyError::ClientAborted => call::client_aborted(),
-                    _ => Failure::new(StatusCode::BAD_REQUEST),
-                };
-                Box::new(failure.with_cause(error))
-            })?;
-        self.exchange.request.content.set(content);
-        Ok(())
+        let bytes_max = context.settings.content_bytes_max;
+        let read = self.transfer.read_request(&mut self.exchange, bytes_max);
+        Ok(read.await?)
     }
 
     async fn buffer_response(
@@ -237,19 +229,15 @@ impl<'s> Life<'s> {
         context: &Context,
         wanted: bool,
     ) -> Result<(), Interruption> {
-        if !wanted || self.upgrade.is_some() || self.exchange.response.content.bytes().is_some() {
+        if !wanted {
             return Ok(());
         }
-        let body = std::mem::take(&mut self.response_body);
-        let content = body
-            .collect(context.settings.content_bytes_max)
-            .await
-            .map_err(|error| Box::new(call::connection_error().with_cause(error)))?;
-        self.exchange.response.content.set(content);
-        Ok(())
+        let bytes_max = context.settings.content_bytes_max;
+        let read = self.transfer.read_response(&mut self.exchange, bytes_max);
+        Ok(read.await?)
     }
 
-    fn identify(&self, gateway: &Gateway) -> HeaderValue {
+    fn identify(&self) -> HeaderValue {
         let request = &self.exchange.request;
         let known = match (&self.exchange.subscription, self.plan) {
             (Some(subscription), Some(plan)) if !plan.security.is_anonymous() => {
@@ -257,14 +245,9 @@ impl<'s> Life<'s> {
             }
             _ => None,
         };
-        let computed = known.unwrap_or_else(|| {
-            gateway
-                .clients
-                .borrow_mut()
-                .of_address(request.remote_address)
-        });
+        let computed = known.unwrap_or_else(|| self.anonymous.clone());
         combined(
-            request.headers.get(&CLIENT_IDENTIFIER),
+            request.headers.find_value(&CLIENT_IDENTIFIER),
             computed,
             &self.ids.transaction,
         )
@@ -280,13 +263,13 @@ impl<'s> Life<'s> {
         self.error = Some(failure);
         let (mut parts, body) = response.into_parts();
         let own = std::mem::take(&mut self.exchange.response.headers);
-        if self.called.is_none() {
-            keep_own(&mut parts.headers, own);
+        if self.transfer.called.is_none() && !own.has_none() {
+            keep_own(&mut parts.headers, own.into_map());
         }
         self.exchange.response.status = parts.status;
-        self.exchange.response.headers = parts.headers;
+        self.exchange.response.headers = parts.headers.into();
         self.exchange.response.content.take();
-        self.response_body = body;
+        self.transfer.response_body = body;
     }
 
     /// Answers a request whose code panicked; nothing of the exchange is trusted but its ids.
@@ -295,7 +278,7 @@ impl<'s> Life<'s> {
             tidegate.api.id = self.exchange.api.id.as_str(),
             "request panicked"
         );
-        self.upgrade = None;
+        self.transfer.upgrade = None;
         let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR);
         self.fail(Box::new(failure.with_message("Internal Server Error")));
     }
@@ -306,25 +289,28 @@ impl<'s> Life<'s> {
         let mut headers = std::mem::take(&mut facts.headers);
         self.ids.write(&mut headers);
         if let Some(identifier) = self.client_identifier.clone() {
-            headers.insert(&CLIENT_IDENTIFIER, identifier);
+            headers.set(CLIENT_IDENTIFIER.clone(), identifier);
         }
-        if let Some(upstream) = self.upgrade.take() {
-            let mut response = Response::new(());
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            *response.headers_mut() = headers;
+        if let Some(upstream) = self.transfer.upgrade.take() {
+            let response = Response {
+                status: StatusCode::SWITCHING_PROTOCOLS,
+                headers,
+                body: (),
+            };
             return Reply::Upgrade { response, upstream };
         }
         let body = match facts.content.take() {
             Some(content) => {
-                headers.remove(CONTENT_LENGTH);
+                headers.discard(&CONTENT_LENGTH);
                 Body::full(content)
             }
-            None => std::mem::take(&mut self.response_body),
+            None => std::mem::take(&mut self.transfer.response_body),
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = facts.status;
-        *response.headers_mut() = headers;
-        Reply::Response(response)
+        Reply::Response(Response {
+            status: facts.status,
+            headers,
+            body,
+        })
     }
 }
 

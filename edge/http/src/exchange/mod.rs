@@ -18,7 +18,7 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use rand::rngs::SmallRng;
 use tidegate_expression::Text;
 use tidegate_policy::{NodeFacts as PolicyNode, Services};
@@ -29,6 +29,7 @@ use crate::{
     body::Body,
     clock::{SystemAmbient, now_ms},
     compile::NodeFacts,
+    message::{Request, RequestParts, Response},
     metrics::{ApiCounters, WorkerMetrics},
     outbound::{self, OutboundSettings},
     request_id::RequestIds,
@@ -37,7 +38,7 @@ use crate::{
 };
 
 use self::{
-    client::ClientIdentifiers,
+    client::AnonymousClients,
     life::Life,
     observed::Head,
     worker_snapshot::{Route, WorkerSnapshot},
@@ -93,7 +94,7 @@ pub struct Gateway {
     current: RefCell<Rc<WorkerSnapshot>>,
     pools: UpstreamPools,
     ids: RefCell<RequestIds>,
-    clients: RefCell<ClientIdentifiers>,
+    clients: RefCell<AnonymousClients>,
     metrics: Arc<WorkerMetrics>,
     no_api: Arc<ApiCounters>,
     access_log: Option<AccessLog>,
@@ -166,15 +167,15 @@ impl Gateway {
         &self,
         snapshot: &WorkerSnapshot,
         route: &Route<'_>,
-        request: Request<Body>,
+        request: Request,
         connection: &ConnectionFacts,
     ) -> Reply {
         let arrival = Arrival {
             instant: Instant::now(),
             timestamp_ms: now_ms(),
         };
-        let is_head = request.method() == Method::HEAD;
-        let head = self.access_log.as_ref().map(|_| Head::of(&request));
+        let is_head = request.parts.method == Method::HEAD;
+        let head = self.access_log.as_ref().map(|_| Head::of(&request.parts));
         let mut unanswered = Unanswered {
             gateway: self,
             counters: snapshot.counters(route, &self.metrics),
@@ -199,16 +200,15 @@ impl Gateway {
         }
     }
 
-    fn not_found(&self, request: &Request<Body>, connection: &ConnectionFacts) -> Reply {
+    fn not_found(&self, request: &RequestParts, connection: &ConnectionFacts) -> Reply {
         let arrival = Arrival {
             instant: Instant::now(),
             timestamp_ms: now_ms(),
         };
-        let mut response = Response::new(Body::full(NO_CONTEXT_PATH));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        let ids = forwarded::TransactionIds::of(request.headers(), &self.ids);
+        let mut response = Response::new(StatusCode::NOT_FOUND, Body::full(NO_CONTEXT_PATH));
+        let headers = &mut response.headers;
+        headers.set(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        let ids = forwarded::TransactionIds::of(&request.headers, &self.ids);
         ids.write(headers);
         self.metrics.answered(
             &self.no_api,
@@ -220,7 +220,7 @@ impl Gateway {
             Some(log) => {
                 let head = Head::of(request);
                 let record = head.unrouted(&ids, connection, &self.context.node, arrival);
-                let is_head = request.method() == Method::HEAD;
+                let is_head = request.method == Method::HEAD;
                 observed::log_when_sent(reply, record, is_head, log, &self.metrics)
             }
             None => reply,
@@ -269,11 +269,11 @@ fn client_closed_request() -> StatusCode {
 }
 
 impl Handler for Gateway {
-    async fn handle(&self, request: Request<Body>, connection: &Rc<ConnectionFacts>) -> Reply {
+    async fn handle(&self, request: Request, connection: &Rc<ConnectionFacts>) -> Reply {
         let snapshot = self.current();
-        match snapshot.route(&request) {
+        match snapshot.route(&request.parts) {
             Some(route) => self.answer(&snapshot, &route, request, connection).await,
-            None => self.not_found(&request, connection),
+            None => self.not_found(&request.parts, connection),
         }
     }
 
@@ -288,7 +288,7 @@ impl Handler for Gateway {
 
 fn status(reply: &Reply) -> StatusCode {
     match reply {
-        Reply::Response(response) => response.status(),
-        Reply::Upgrade { response, .. } => response.status(),
+        Reply::Response(response) => response.status,
+        Reply::Upgrade { response, .. } => response.status,
     }
 }

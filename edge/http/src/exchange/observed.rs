@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Request, StatusCode, Version, header::CONTENT_LENGTH, header::HOST};
+use http::{StatusCode, Version, header::CONTENT_LENGTH, header::HOST};
 use http_body::Body as _;
 use tidegate_policy::NodeFacts;
 
 use super::{Arrival, forwarded::TransactionIds, life::Life};
 use crate::{
     access_log::{AccessLog, AccessRecord},
-    body::{Body, BodyEnd, BodyError},
+    body::{BodyEnd, BodyError},
+    message::RequestParts,
     metrics::WorkerMetrics,
     server::{ConnectionFacts, Reply},
 };
@@ -30,19 +31,14 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn of(request: &Request<Body>) -> Self {
-        let text = |name| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
+    pub(super) fn of(request: &RequestParts) -> Self {
+        let text = |name| request.headers.find_text(name);
         Self {
-            method: request.method().as_str().to_owned(),
-            host: text(HOST).unwrap_or_default().to_owned(),
-            uri: request.uri().path().to_owned(),
-            version: version(request.version()),
-            length: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            method: request.method.as_str().to_owned(),
+            host: text(&HOST).unwrap_or_default().to_owned(),
+            uri: request.uri.path().to_owned(),
+            version: version(request.version),
+            length: text(&CONTENT_LENGTH).and_then(|length| length.parse().ok()),
         }
     }
 
@@ -89,7 +85,7 @@ impl Head {
         let exchange = &life.exchange;
         let shared = |text: &str| Some(Arc::from(text));
         let elapsed = arrival.instant.elapsed();
-        let called = life.called.as_ref();
+        let called = life.transfer.called.as_ref();
         let endpoint_time = called.map(|called| called.duration);
         let error = life.error.as_deref();
         Box::new(AccessRecord {
@@ -160,7 +156,7 @@ pub(super) fn log_when_sent(
 ) -> Reply {
     match reply {
         Reply::Response(response) => {
-            let status = response.status();
+            let status = response.status;
             let is_bodyless =
                 is_bodyless || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
             Reply::Response(response.map(|body| {

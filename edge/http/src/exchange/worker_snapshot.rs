@@ -2,12 +2,12 @@
 
 use std::{cell::OnceCell, sync::Arc};
 
-use http::{Request, header::HOST};
+use http::header::HOST;
 use tidegate_policy::ApiFacts;
 
 use crate::{
-    body::Body,
     compile::{CompiledSnapshot, ServedApi},
+    message::RequestParts,
     metrics::{ApiCounters, WorkerMetrics},
 };
 
@@ -52,13 +52,10 @@ impl WorkerSnapshot {
     }
 
     /// Finds the API for a request's host and path.
-    pub(super) fn route(&self, request: &Request<Body>) -> Option<Route<'_>> {
+    pub(super) fn route(&self, request: &RequestParts) -> Option<Route<'_>> {
         let snapshot = self.snapshot.as_deref()?;
-        let host = request
-            .headers()
-            .get(HOST)
-            .and_then(|host| host.to_str().ok());
-        let found = snapshot.router().find(host, request.uri().path())?;
+        let host = request.headers.find_text(&HOST);
+        let found = snapshot.router().find(host, request.uri.path())?;
         let index = found.target as usize;
         let served = snapshot.apis().get(index)?;
         let mine = self.apis.get(index)?.get_or_init(|| WorkerApi::new(served));

@@ -16,6 +16,19 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| TOKEN[usize::from(*byte)])
 }
 
+/// How many bytes at the front of `bytes` may stand in a token.
+pub(super) fn token_length(bytes: &[u8]) -> usize {
+    let end = bytes.iter().position(|byte| !TOKEN[usize::from(*byte)]);
+    end.unwrap_or(bytes.len())
+}
+
+/// Whether `bytes` has no control character but tab, as a field value must (RFC 9110 §5.5).
+pub(super) fn is_field_value(bytes: &[u8]) -> bool {
+    // Without a branch per byte, so that the compiler checks many at once.
+    let is_bad = |byte: u8| byte < b' ' && byte != b'\t' || byte == 0x7f;
+    !bytes.iter().fold(false, |bad, byte| bad | is_bad(*byte))
+}
+
 /// Whether every byte may stand in a request target.
 ///
 /// RFC 3986 plus `[`, `]`, `{`, `|` and `}`, which browsers send unescaped in queries. Not `#`, `\`, quotes, angle

@@ -1,11 +1,13 @@
 //! Writes heads and chunk framing.
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Version};
+use http::{Method, StatusCode, Version};
+use tidegate_policy::Headers;
 
 use super::Framing;
-use super::fields::is_hop_by_hop;
+use super::fields::Kind;
 use super::response::has_no_body;
+use crate::message::RequestParts;
 
 /// What a server adds to a response head for this hop.
 #[derive(Clone, Copy, Debug)]
@@ -17,41 +19,42 @@ pub(crate) struct ResponseFraming {
     pub(crate) close: bool,
 }
 
-/// Appends a response head. Framing and hop-by-hop fields of `parts` are replaced by what `hop` says.
+/// Appends a response head. Framing and hop-by-hop fields of `headers` are replaced by what `hop` says.
 pub(crate) fn response_head(
-    parts: &http::response::Parts,
+    status: StatusCode,
+    headers: &Headers,
     method: &Method,
     hop: ResponseFraming,
     date: impl FnOnce() -> HeaderValue,
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(parts.status.as_str().as_bytes());
+    out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(parts.status.canonical_reason().unwrap_or("").as_bytes());
+    out.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
     out.extend_from_slice(b"\r\n");
     // A response without a body by rule tells the length that it would have: to HEAD, and with 304.
-    let keeps_length = has_no_body(method, parts.status)
-        && !parts.status.is_informational()
-        && parts.status != http::StatusCode::NO_CONTENT;
+    let keeps_length = has_no_body(method, status)
+        && !status.is_informational()
+        && status != StatusCode::NO_CONTENT;
     let mut has_date = false;
-    for (name, value) in &parts.headers {
-        match *name {
-            header::CONTENT_LENGTH if !keeps_length => continue,
-            header::UPGRADE => continue,
-            header::DATE => has_date = true,
-            _ if is_hop_by_hop(name) => continue,
+    headers.each(|name, value| {
+        match Kind::of(name) {
+            Kind::ContentLength if !keeps_length => return,
+            Kind::Upgrade => return,
+            Kind::Date => has_date = true,
+            kind if kind.is_hop_by_hop() => return,
             _ => {}
         }
-        field(name.as_str().as_bytes(), value.as_bytes(), out);
-    }
+        field(name, value, out);
+    });
     if !has_date {
         field(b"date", date().as_bytes(), out);
     }
     match hop.framing {
         Framing::Length(length) => length_field(length, out),
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::Empty if !has_no_body(method, parts.status) => length_field(0, out),
+        Framing::Empty if !has_no_body(method, status) => length_field(0, out),
         Framing::Empty | Framing::UntilClose => {}
     }
     if hop.close {
@@ -63,13 +66,14 @@ pub(crate) fn response_head(
 }
 
 /// Appends a `101 Switching Protocols` head with the upstream's fields.
-pub(crate) fn upgrade_head(headers: &HeaderMap, out: &mut Vec<u8>) {
+pub(crate) fn upgrade_head(headers: &Headers, out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n");
-    for (name, value) in headers {
-        if !is_hop_by_hop(name) && name != header::CONTENT_LENGTH {
-            field(name.as_str().as_bytes(), value.as_bytes(), out);
+    headers.each(|name, value| {
+        let kind = Kind::of(name);
+        if !kind.is_hop_by_hop() && kind != Kind::ContentLength {
+            field(name, value, out);
         }
-    }
+    });
     out.extend_from_slice(b"\r\n");
 }
 
@@ -85,7 +89,7 @@ pub(crate) struct RequestFraming {
 
 /// Appends a request head; `host` stands in when the fields have none.
 pub(crate) fn request_head(
-    parts: &http::request::Parts,
+    parts: &RequestParts,
     host: &HeaderValue,
     hop: RequestFraming,
     out: &mut Vec<u8>,
@@ -99,16 +103,14 @@ pub(crate) fn request_head(
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     // Host first, as RFC 9110 §7.2 advises.
-    let host = parts.headers.get(header::HOST).unwrap_or(host);
-    field(b"host", host.as_bytes(), out);
-    for (name, value) in &parts.headers {
-        match *name {
-            header::HOST | header::CONTENT_LENGTH | header::EXPECT => continue,
-            header::UPGRADE if !hop.upgrade => continue,
-            _ if is_hop_by_hop(name) => continue,
-            _ => field(name.as_str().as_bytes(), value.as_bytes(), out),
-        }
-    }
+    let own_host = parts.headers.find(&header::HOST);
+    field(b"host", own_host.unwrap_or(host.as_bytes()), out);
+    parts.headers.each(|name, value| match Kind::of(name) {
+        Kind::Host | Kind::ContentLength | Kind::Expect => {}
+        Kind::Upgrade if !hop.upgrade => {}
+        kind if kind.is_hop_by_hop() => {}
+        _ => field(name, value, out),
+    });
     match hop.framing {
         Framing::Length(length) => length_field(length, out),
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
@@ -147,9 +149,12 @@ pub(super) fn last_chunk(trailers: Option<&HeaderMap>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends a field line; names are written in lower case, as HTTP/2 has them.
 fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.reserve(name.len() + value.len() + 4);
+    let start = out.len();
     out.extend_from_slice(name);
+    out[start..].make_ascii_lowercase();
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

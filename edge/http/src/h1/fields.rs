@@ -1,10 +1,13 @@
-//! Field lines: parses them once into a [`HeaderMap`], and keeps what they say about framing and the connection.
+//! Field lines: checks them once, and keeps what they say about framing and the connection.
+
+use std::ops::Range;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tidegate_policy::{FieldLine, Headers};
 
 use super::HeadError;
-use super::bytes_class::is_token;
+use super::bytes_class::{is_field_value, is_token, token_length};
 
 /// Largest value of `Content-Length` accepted; leaves room to add without overflow.
 const CONTENT_LENGTH_MAX: u64 = i64::MAX as u64;
@@ -16,10 +19,11 @@ const NAMED_FIELDS_MAX: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     /// End-to-end fields, and `Upgrade` until its fate is decided.
-    pub(super) headers: HeaderMap,
+    lines: Vec<FieldLine>,
     pub(super) content_length: Option<u64>,
     pub(super) is_chunked: bool,
     pub(super) host_count: usize,
+    pub(super) has_upgrade: bool,
     pub(super) connection: Connection,
     pub(super) expects_continue: bool,
     pub(super) accepts_trailers: bool,
@@ -34,16 +38,68 @@ pub(super) struct Connection {
     named: Vec<HeaderName>,
 }
 
+/// Fields that mean something to this hop, apart from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Other,
+    Connection,
+    ContentLength,
+    Date,
+    Expect,
+    Host,
+    /// Ends at this hop whatever `Connection` says, and means nothing here.
+    HopByHop,
+    Te,
+    TransferEncoding,
+    Upgrade,
+}
+
+impl Kind {
+    /// What a field is by its name, in any case. The length tells most names apart.
+    pub(super) fn of(name: &[u8]) -> Kind {
+        let (wanted, kind): (&[u8], Kind) = match name.len() {
+            2 => (b"te", Kind::Te),
+            4 if name[0] | 0x20 == b'h' => (b"host", Kind::Host),
+            4 => (b"date", Kind::Date),
+            6 => (b"expect", Kind::Expect),
+            7 => (b"upgrade", Kind::Upgrade),
+            10 if name[0] | 0x20 == b'c' => (b"connection", Kind::Connection),
+            10 => (b"keep-alive", Kind::HopByHop),
+            14 if name[0] | 0x20 == b'c' => (b"content-length", Kind::ContentLength),
+            14 => (b"http2-settings", Kind::HopByHop),
+            16 => (b"proxy-connection", Kind::HopByHop),
+            17 => (b"transfer-encoding", Kind::TransferEncoding),
+            _ => return Kind::Other,
+        };
+        if name.eq_ignore_ascii_case(wanted) {
+            kind
+        } else {
+            Kind::Other
+        }
+    }
+
+    /// Whether the field ends at this hop.
+    pub(super) fn is_hop_by_hop(self) -> bool {
+        matches!(
+            self,
+            Kind::Connection | Kind::HopByHop | Kind::Te | Kind::TransferEncoding
+        )
+    }
+}
+
 /// Parses the field lines of `head` from `start` to its end, which is an empty line.
 ///
-/// Values share the memory of `head`. Hop-by-hop fields (RFC 9110 §7.6.1) are taken in, not kept: `Connection` and
-/// what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`.
+/// Hop-by-hop fields (RFC 9110 §7.6.1) are taken in, not kept: `Connection` and what it names, `Keep-Alive`,
+/// `Proxy-Connection`, `TE`, `Transfer-Encoding`.
 pub(super) fn parse_fields(
     head: &Bytes,
     start: usize,
     fields_max: usize,
 ) -> Result<Fields, HeadError> {
-    let mut fields = Fields::default();
+    let mut fields = Fields {
+        lines: Vec::with_capacity(EXPECTED_FIELDS),
+        ..Fields::default()
+    };
     let mut at = start;
     let mut count = 0;
     loop {
@@ -61,35 +117,32 @@ pub(super) fn parse_fields(
         if count > fields_max {
             return Err(HeadError::TooManyFields);
         }
-        if count == 1 {
-            fields.headers.reserve(EXPECTED_FIELDS);
-        }
-        let (name, value) = parse_line(head, at, end - 1)?;
-        fields.take(name, value)?;
+        let line = check_line(head, at, end - 1)?;
+        fields.take(head, &line)?;
         at = end + 1;
     }
-    fields.forget_named();
     Ok(fields)
 }
 
-/// A usual head with what a policy or two add, so that the map is sized once.
-const EXPECTED_FIELDS: usize = 12;
+/// A usual head, so that the lines are allocated once.
+const EXPECTED_FIELDS: usize = 16;
 
-/// Splits one line, without its CR LF, into name and value.
-fn parse_line(
-    head: &Bytes,
-    start: usize,
-    end: usize,
-) -> Result<(HeaderName, HeaderValue), HeadError> {
+/// The places of a checked line.
+struct CheckedLine {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+/// Checks one line, given without its CR LF: a token, a colon, a value without control characters.
+fn check_line(head: &[u8], start: usize, end: usize) -> Result<CheckedLine, HeadError> {
     let line = &head[start..end];
     if matches!(line[0], b' ' | b'\t') {
         return Err(HeadError::FoldedLine);
     }
-    let Some(colon) = memchr::memchr(b':', line) else {
+    let colon = token_length(line);
+    if colon == 0 || line.get(colon) != Some(&b':') {
         return Err(field_error(line, HeadError::FieldName));
-    };
-    let name = HeaderName::from_bytes(&line[..colon])
-        .map_err(|_invalid| field_error(&line[..colon], HeadError::FieldName))?;
+    }
     let mut from = colon + 1;
     let mut to = line.len();
     while from < to && matches!(line[from], b' ' | b'\t') {
@@ -98,9 +151,13 @@ fn parse_line(
     while to > from && matches!(line[to - 1], b' ' | b'\t') {
         to -= 1;
     }
-    let value = HeaderValue::from_maybe_shared(head.slice(start + from..start + to))
-        .map_err(|_invalid| field_error(&line[from..to], HeadError::FieldValue))?;
-    Ok((name, value))
+    if !is_field_value(&line[from..to]) {
+        return Err(field_error(&line[from..to], HeadError::FieldValue));
+    }
+    Ok(CheckedLine {
+        name: start..start + colon,
+        value: start + from..start + to,
+    })
 }
 
 /// Names the worse fault: a stray carriage return is counted apart because it is the mark of an attack.
@@ -113,51 +170,67 @@ fn field_error(bytes: &[u8], otherwise: HeadError) -> HeadError {
 }
 
 impl Fields {
-    fn take(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), HeadError> {
-        match name {
-            header::CONTENT_LENGTH => {
-                let length = parse_content_length(value.as_bytes())?;
+    fn take(&mut self, head: &[u8], line: &CheckedLine) -> Result<(), HeadError> {
+        let value = &head[line.value.clone()];
+        match Kind::of(&head[line.name.clone()]) {
+            Kind::Other | Kind::Date => {}
+            Kind::ContentLength => {
+                let length = parse_content_length(value)?;
                 if self.content_length.replace(length).is_some() {
                     return Err(HeadError::ContentLength);
                 }
-                self.headers.append(name, value);
             }
-            header::TRANSFER_ENCODING => {
-                let is_chunked = value.as_bytes().eq_ignore_ascii_case(b"chunked");
+            Kind::TransferEncoding => {
+                let is_chunked = value.eq_ignore_ascii_case(b"chunked");
                 if !is_chunked || std::mem::replace(&mut self.is_chunked, true) {
                     return Err(HeadError::TransferEncoding);
                 }
+                return Ok(());
             }
-            header::CONNECTION => self.connection.take(value.as_bytes())?,
-            header::HOST => {
-                self.host_count += 1;
-                self.headers.append(name, value);
-            }
-            header::EXPECT => {
-                if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+            Kind::Connection => return self.connection.take(value),
+            Kind::Host => self.host_count += 1,
+            Kind::Upgrade => self.has_upgrade = true,
+            Kind::Expect => {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(HeadError::Expectation);
                 }
                 self.expects_continue = true;
+                return Ok(());
             }
-            header::TE => {
+            Kind::Te => {
                 self.accepts_trailers |=
-                    list(value.as_bytes()).any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
+                    list(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
+                return Ok(());
             }
-            _ if is_hop_by_hop(&name) => {}
-            _ => {
-                self.headers.append(name, value);
-            }
+            Kind::HopByHop => return Ok(()),
         }
+        self.lines.push(line.place()?);
         Ok(())
     }
 
-    /// Drops the fields that `Connection` names. `Host` and the framing of the message are not the client's to drop.
-    fn forget_named(&mut self) {
+    /// The end-to-end fields of `head`, without those that `Connection` names. `Host` and the framing of the message
+    /// are not the client's to drop.
+    pub(super) fn take_headers(&mut self, head: &Bytes) -> Headers {
+        let lines = std::mem::take(&mut self.lines);
+        let mut headers = Headers::from_lines(head.clone(), lines);
         for name in &self.connection.named {
             if name != header::HOST && name != header::CONTENT_LENGTH {
-                self.headers.remove(name);
+                headers.discard(name);
             }
         }
+        headers
+    }
+}
+
+impl CheckedLine {
+    fn place(&self) -> Result<FieldLine, HeadError> {
+        let short = |place: usize| u32::try_from(place).map_err(|_far| HeadError::TooLarge);
+        Ok(FieldLine {
+            name: short(self.name.start)?,
+            name_len: short(self.name.len())?,
+            value: short(self.value.start)?,
+            value_len: short(self.value.len())?,
+        })
     }
 }
 
@@ -183,19 +256,11 @@ impl Connection {
     }
 }
 
-/// Fields that end at this hop whatever `Connection` says, apart from those `Fields::take` reads.
-pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    match *name {
-        header::CONNECTION | header::TRANSFER_ENCODING | header::TE => true,
-        _ => name == "keep-alive" || name == "proxy-connection" || name == "http2-settings",
-    }
-}
-
 /// Removes what ends at this hop from fields that did not come through [`parse_fields`].
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let names: Vec<_> = headers
         .keys()
-        .filter(|name| is_hop_by_hop(name))
+        .filter(|name| Kind::of(name.as_str().as_bytes()).is_hop_by_hop())
         .cloned()
         .collect();
     for name in names {
@@ -249,8 +314,12 @@ pub(super) fn parse_trailers(section: &Bytes, fields_max: usize) -> Result<Heade
         if count > fields_max {
             return Err(HeadError::TooManyFields);
         }
-        let (name, value) = parse_line(section, at, end - 1)?;
+        let line = check_line(section, at, end - 1)?;
+        let name =
+            HeaderName::from_bytes(&section[line.name]).map_err(|_invalid| HeadError::FieldName)?;
         if !is_forbidden_trailer(&name) {
+            let value = HeaderValue::from_maybe_shared(section.slice(line.value))
+                .map_err(|_invalid| HeadError::FieldValue)?;
             trailers.append(name, value);
         }
         at = end + 1;
@@ -275,5 +344,5 @@ fn is_forbidden_trailer(name: &HeaderName) -> bool {
             | header::EXPECT
             | header::MAX_FORWARDS
             | header::CACHE_CONTROL
-    ) || is_hop_by_hop(name)
+    ) || Kind::of(name.as_str().as_bytes()).is_hop_by_hop()
 }

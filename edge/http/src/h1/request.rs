@@ -1,9 +1,10 @@
 //! Request heads (RFC 9112 §3): strict, because two parsers that read a message differently are a smuggling hole.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri, Version};
+use tidegate_policy::Headers;
 
 use super::bytes_class::{is_host, is_target, is_token};
 use super::fields::{Fields, parse_fields};
@@ -22,7 +23,7 @@ pub struct RequestHead {
     /// HTTP/1.0 or HTTP/1.1.
     pub version: Version,
     /// The end-to-end fields, plus `Connection: upgrade` and `Upgrade` if the client asks for a websocket.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Where the body ends.
     pub framing: Framing,
     /// Whether the connection may carry another request.
@@ -41,10 +42,11 @@ pub fn parse_request(head: &Bytes, limits: &HeadLimits) -> Result<RequestHead, H
         return Err(HeadError::BareLineFeed);
     }
     let line = parse_request_line(&head[..line_end - 1], limits)?;
-    let fields = parse_fields(head, line_end + 1, limits.fields_max)?;
+    let mut fields = parse_fields(head, line_end + 1, limits.fields_max)?;
+    let headers = fields.take_headers(head);
     let target = head.slice(line.target_start..line.target_end);
     let (uri, authority) = parse_target(&line.method, target)?;
-    assemble(line.method, uri, line.version, authority, fields)
+    assemble(line.method, uri, line.version, authority, &fields, headers)
 }
 
 struct RequestLine {
@@ -140,8 +142,8 @@ fn origin_form(path: Bytes) -> Result<Uri, HeadError> {
 
 /// Whether an upgrade is passed on. Only websocket is: behind `h2c` a client could speak to the upstream unseen, past
 /// every route and policy. Any other offer is ignored, as RFC 9110 §7.8 allows.
-fn is_websocket(protocol: &HeaderValue) -> bool {
-    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+fn is_websocket(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(b"websocket")
 }
 
 fn assemble(
@@ -149,20 +151,21 @@ fn assemble(
     uri: Uri,
     version: Version,
     authority: Option<HeaderValue>,
-    mut fields: Fields,
+    fields: &Fields,
+    mut headers: Headers,
 ) -> Result<RequestHead, HeadError> {
     let is_11 = version == Version::HTTP_11;
     if fields.host_count > 1 || is_11 && fields.host_count == 0 {
         return Err(HeadError::Host);
     }
-    if let Some(host) = fields.headers.get(header::HOST) {
+    if let Some(host) = headers.find(&header::HOST) {
         // An empty Host is legal only for targets without authority, which http and https never are.
-        if !is_host(host.as_bytes()) {
+        if !is_host(host) {
             return Err(HeadError::Host);
         }
     }
     if let Some(authority) = authority {
-        fields.headers.insert(header::HOST, authority);
+        headers.set(header::HOST, authority);
     }
     let framing = match (fields.is_chunked, fields.content_length) {
         (true, Some(_)) => return Err(HeadError::AmbiguousLength),
@@ -174,21 +177,14 @@ fn assemble(
     let upgrades = is_11
         && fields.connection.upgrade
         && framing == Framing::Empty
-        && fields
-            .headers
-            .get(header::UPGRADE)
-            .is_some_and(is_websocket);
+        && headers.find(&header::UPGRADE).is_some_and(is_websocket);
     if upgrades {
-        fields
-            .headers
-            .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    } else {
-        fields.headers.remove(header::UPGRADE);
+        headers.set(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    } else if fields.has_upgrade {
+        headers.discard(&header::UPGRADE);
     }
     if fields.accepts_trailers {
-        fields
-            .headers
-            .insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.set(header::TE, HeaderValue::from_static("trailers"));
     }
     let connection = &fields.connection;
     Ok(RequestHead {
@@ -198,6 +194,6 @@ fn assemble(
         framing,
         keep_alive: !connection.close && (is_11 || connection.keep_alive),
         expects_continue: is_11 && fields.expects_continue && framing != Framing::Empty,
-        headers: fields.headers,
+        headers,
     })
 }

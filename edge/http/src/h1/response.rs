@@ -1,8 +1,9 @@
 //! Response heads (RFC 9112 §4), as strict as request heads: an upstream's answer is not trusted either.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{Method, StatusCode, Version};
+use tidegate_policy::Headers;
 
 use super::fields::parse_fields;
 use super::{Framing, HeadError, HeadLimits};
@@ -15,7 +16,7 @@ pub struct ResponseHead {
     /// HTTP/1.0 or HTTP/1.1.
     pub version: Version,
     /// The end-to-end fields; `Connection` and `Upgrade` only with status 101.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Where the body ends.
     pub framing: Framing,
     /// Whether the connection may carry another request.
@@ -55,12 +56,11 @@ pub fn parse_response(
             None => Framing::UntilClose,
         }
     };
+    let mut headers = fields.take_headers(head);
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        fields
-            .headers
-            .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    } else {
-        fields.headers.remove(header::UPGRADE);
+        headers.set(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    } else if fields.has_upgrade {
+        headers.discard(&header::UPGRADE);
     }
     let connection = &fields.connection;
     let keep_alive =
@@ -68,7 +68,7 @@ pub fn parse_response(
     Ok(ResponseHead {
         status,
         version,
-        headers: fields.headers,
+        headers,
         framing,
         keep_alive,
     })

@@ -22,7 +22,7 @@ fn read_request(text: impl AsRef<[u8]>) -> Result<RequestHead, HeadError> {
 #[track_caller]
 fn refuse(text: &str, expected: HeadError) {
     assert_eq!(
-        read_request(text).map(|head| head.headers),
+        read_request(text).map(|head| head.headers.into_map()),
         Err(expected),
         "{text:?}"
     );

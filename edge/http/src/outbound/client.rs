@@ -96,7 +96,7 @@ impl PooledClient {
         let request = Request::from_parts(parts, Body::full(content));
         let sent = self.pools.send(&target, request).await;
         let reply = sent.map_err(|error| unsent(&error, &target))?;
-        let (parts, body) = reply.response.into_parts();
+        let (parts, body) = Response::from(reply.response).into_parts();
         let bytes_max = options.response_bytes_max;
         let content = body.collect(bytes_max).await.map_err(|error| match error {
             BodyError::TooLarge { bytes_max } => CallError::TooLarge { bytes_max },

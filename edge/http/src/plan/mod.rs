@@ -162,12 +162,21 @@ fn rule_holds(plan: &CompiledPlan, exchange: &Exchange) -> bool {
 
 fn accept_anonymous(plan: &CompiledPlan, exchange: &mut Exchange) {
     exchange.plan = Some(Arc::clone(&plan.facts));
-    exchange.subscription = Some(Arc::new(SubscriptionFacts {
-        id: exchange.request.remote_address.to_string().into(),
+    let known = exchange.anonymous.take();
+    exchange.subscription = Some(known.unwrap_or_else(|| {
+        let address = exchange.request.remote_address.to_string();
+        Arc::new(anonymous_subscription(&address))
+    }));
+}
+
+/// What a client that does not identify itself is taken for: one subscription per address.
+pub(crate) fn anonymous_subscription(address: &str) -> SubscriptionFacts {
+    SubscriptionFacts {
+        id: address.into(),
         application: Text::constant(ANONYMOUS_APPLICATION),
         client_id: None,
         metadata: std::collections::BTreeMap::new(),
-    }));
+    }
 }
 
 fn accept_key<'p>(

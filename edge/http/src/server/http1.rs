@@ -14,6 +14,7 @@ use super::tunnel::tunnel;
 use super::{ConnectionFacts, Handler, Limits, Refusal, Reply, Worker};
 use crate::body::Body;
 use crate::h1::{Framing, HeadLimits, HeadScan, Outgoing, RequestHead, parse_request};
+use crate::message::{Request, RequestParts};
 use crate::timers::Deadline;
 
 /// The first head of an HTTP/2 connection with prior knowledge, as an HTTP/1 parser sees it (RFC 9113 §3.4).
@@ -235,7 +236,7 @@ impl Session {
                 }
             },
             Reply::Upgrade { response, upstream } => {
-                crate::h1::upgrade_head(response.headers(), self.out.head());
+                crate::h1::upgrade_head(&response.headers, self.out.head());
                 match self.flush(worker.limits.write_timeout).await {
                     Ok(()) => Next::Tunnel(upstream),
                     Err(_) => Next::Cut,
@@ -316,13 +317,16 @@ pub(super) struct Asked {
     pub(super) keep_alive: bool,
 }
 
-fn into_request(head: RequestHead, body: Body) -> http::Request<Body> {
-    let mut request = http::Request::new(body);
-    *request.method_mut() = head.method;
-    *request.uri_mut() = head.uri;
-    *request.version_mut() = head.version;
-    *request.headers_mut() = head.headers;
-    request
+fn into_request(head: RequestHead, body: Body) -> Request {
+    Request {
+        parts: RequestParts {
+            method: head.method,
+            uri: head.uri,
+            version: head.version,
+            headers: head.headers,
+        },
+        body,
+    }
 }
 
 fn first_line_length(input: &[u8]) -> Option<usize> {

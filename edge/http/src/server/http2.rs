@@ -117,8 +117,9 @@ async fn answer<H: Handler>(
             return status_only(refusal.status());
         }
     };
-    match worker.handler.handle(request, facts).await {
-        Reply::Response(mut response) => {
+    match worker.handler.handle(request.into(), facts).await {
+        Reply::Response(response) => {
+            let mut response = Response::from(response);
             strip_hop_by_hop(response.headers_mut());
             response
         }

@@ -22,7 +22,7 @@ pub use self::refusal::Refusal;
 use self::accept::Worker;
 pub(crate) use self::accept::{Listeners, run};
 pub(crate) use self::http2::LocalExecutor;
-use crate::body::Body;
+use crate::message::{Request, Response};
 use crate::upstream::UpgradedIo;
 
 /// Answers requests. One instance serves all connections of one worker thread.
@@ -34,7 +34,7 @@ pub trait Handler: 'static {
     /// Answers one request.
     fn handle(
         &self,
-        request: http::Request<Body>,
+        request: Request,
         connection: &Rc<ConnectionFacts>,
     ) -> impl Future<Output = Reply>;
 
@@ -73,11 +73,11 @@ pub struct TlsFacts {
 #[derive(Debug)]
 pub enum Reply {
     /// An ordinary response; its body streams.
-    Response(http::Response<Body>),
+    Response(Response),
     /// The upstream agreed to switch protocols: after this head, bytes are copied both ways.
     Upgrade {
         /// Status 101 with the fields of the upstream's answer.
-        response: http::Response<()>,
+        response: Response<()>,
         /// The upstream's side of the connection.
         upstream: UpgradedIo,
     },

@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use http::header;
-use http::{Response, StatusCode, Version};
+use http::{StatusCode, Version};
 use http_body::Body as _;
+use tidegate_policy::Headers;
 
 use super::http1::{Asked, Session};
 use super::{Handler, Refusal, Worker};
@@ -14,6 +15,7 @@ use crate::h1::{
     self, Blocked, BodyEncoder, Framing, Outgoing, PumpError, ResponseFraming, has_no_body,
     poll_pump,
 };
+use crate::message::Response;
 use crate::timers::http_date;
 
 /// How an answer ended for the connection.
@@ -41,18 +43,22 @@ pub(super) async fn respond<H: Handler>(
     session: &mut Session,
     worker: &Worker<H>,
     asked: &Asked,
-    response: Response<Body>,
+    response: Response,
 ) -> Answered {
-    let (mut parts, mut body) = response.into_parts();
-    if has_no_body(&asked.method, parts.status) {
-        tell_length(&mut parts, &body, asked);
+    let Response {
+        status,
+        mut headers,
+        mut body,
+    } = response;
+    if has_no_body(&asked.method, status) {
+        tell_length(&mut headers, &body, asked);
         body = Body::Empty;
     }
     let framing = framing(&body, asked.version);
     let close = !asked.keep_alive
         || framing == Framing::UntilClose
         || worker.draining.get()
-        || says_close(&parts)
+        || says_close(&headers)
         || !session.connection.body_is_done()
             && !session
                 .connection
@@ -62,8 +68,9 @@ pub(super) async fn respond<H: Handler>(
         version: asked.version,
         close,
     };
-    h1::response_head(&parts, &asked.method, hop, http_date, session.out.head());
-    drop(parts);
+    let out = session.out.head();
+    h1::response_head(status, &headers, &asked.method, hop, http_date, out);
+    drop(headers);
     let mut encoder = BodyEncoder::new(framing);
     let taken = session.out.taken();
     let sent = send(session, worker, &mut body, &mut encoder).await;
@@ -135,12 +142,11 @@ async fn send<H: Handler>(
 }
 
 /// Tells in the answer to HEAD how long the content would be, if only the body knows.
-fn tell_length(parts: &mut http::response::Parts, body: &Body, asked: &Asked) {
+fn tell_length(headers: &mut Headers, body: &Body, asked: &Asked) {
     if asked.method == http::Method::HEAD
         && let Some(length) = body.size_hint().exact().filter(|length| *length > 0)
     {
-        parts
-            .headers
+        headers
             .entry(header::CONTENT_LENGTH)
             .or_insert_with(|| length.into());
     }
@@ -155,30 +161,30 @@ fn framing(body: &Body, version: Version) -> Framing {
     }
 }
 
-fn says_close(parts: &http::response::Parts) -> bool {
-    parts.headers.get(header::CONNECTION).is_some_and(|value| {
-        h1::list(value.as_bytes()).any(|option| option.eq_ignore_ascii_case(b"close"))
-    })
+fn says_close(headers: &Headers) -> bool {
+    headers
+        .find(&header::CONNECTION)
+        .is_some_and(|value| h1::list(value).any(|option| option.eq_ignore_ascii_case(b"close")))
 }
 
 /// Queues the answer to a message that was refused before a handler saw it.
 pub(super) fn respond_refusal(refusal: Refusal, with_body: bool, out: &mut Outgoing) {
-    let mut response = Response::new(());
-    *response.status_mut() = refusal.status();
-    let text = if response.status() == StatusCode::BAD_REQUEST {
+    let status = refusal.status();
+    let text = if status == StatusCode::BAD_REQUEST {
         format!("Bad request: {refusal}")
     } else {
         refusal.to_string()
     };
-    let (mut parts, ()) = response.into_parts();
     let content_type = http::HeaderValue::from_static("text/plain");
-    parts.headers.insert(header::CONTENT_TYPE, content_type);
+    let mut headers = Headers::default();
+    headers.set(header::CONTENT_TYPE, content_type);
     let hop = ResponseFraming {
         framing: Framing::Length(text.len() as u64),
         version: Version::HTTP_11,
         close: true,
     };
-    h1::response_head(&parts, &http::Method::GET, hop, http_date, out.head());
+    let method = http::Method::GET;
+    h1::response_head(status, &headers, &method, hop, http_date, out.head());
     if with_body {
         out.head().extend_from_slice(text.as_bytes());
     }

@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header;
-use http::{Method, Response, StatusCode, Version};
+use http::{Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
+use tidegate_policy::Headers;
 
 use super::pool::{Leased, Pool};
 use super::{TimeoutPhase, UpgradedIo, UpstreamError, UpstreamReply};
@@ -16,6 +17,7 @@ use crate::h1::{
     BodyDecoder, BodyEncoder, Decoded, Framing, HeadError, HeadLimits, HeadScan, PumpError,
     RequestFraming, ResponseHead, parse_response, poll_pump, request_head,
 };
+use crate::message::{RequestParts, Response};
 
 /// Limits of a response head; the same numbers that clients are held to.
 const RESPONSE_LIMITS: HeadLimits = HeadLimits {
@@ -43,7 +45,7 @@ struct Failure {
 pub(super) async fn send(
     pool: &Rc<Pool>,
     leased: Option<Leased>,
-    parts: &http::request::Parts,
+    parts: &RequestParts,
     body: Body,
 ) -> Result<UpstreamReply, UpstreamError> {
     let leased = match leased {
@@ -71,7 +73,7 @@ pub(super) async fn send(
 
 async fn exchange(
     mut leased: Leased,
-    parts: &http::request::Parts,
+    parts: &RequestParts,
     body: Body,
 ) -> Result<UpstreamReply, Failure> {
     let framing = match body.size_hint().exact() {
@@ -80,7 +82,7 @@ async fn exchange(
         None => Framing::Chunked,
     };
     let target = leased.target();
-    let upgrade = parts.headers.contains_key(header::UPGRADE) && framing == Framing::Empty;
+    let upgrade = framing == Framing::Empty && parts.headers.find(&header::UPGRADE).is_some();
     let hop = RequestFraming {
         framing,
         keep_alive: target.options().keep_alive,
@@ -215,10 +217,11 @@ impl Exchange {
     fn into_reply(mut self, head: ResponseHead, asked_upgrade: bool) -> UpstreamReply {
         let connection = self.leased.connection();
         connection.deadline.disarm();
-        let mut response = Response::new(Body::Empty);
-        *response.status_mut() = head.status;
-        *response.version_mut() = Version::HTTP_11;
-        *response.headers_mut() = head.headers;
+        let mut response = Response {
+            status: head.status,
+            headers: head.headers,
+            body: Body::Empty,
+        };
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             if asked_upgrade && self.is_sent {
                 let (io, read, slot) = self.leased.into_upgraded();
@@ -230,14 +233,14 @@ impl Exchange {
                 return UpstreamReply { response, upgrade };
             }
             // Nobody asked to switch: the connection is in an unknown state and closes with this reply.
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
-            response.headers_mut().clear();
+            response.status = StatusCode::BAD_GATEWAY;
+            response.headers = Headers::default();
             return UpstreamReply {
                 response,
                 upgrade: None,
             };
         }
-        *response.body_mut() = self.into_body(head.framing, head.keep_alive);
+        response.body = self.into_body(head.framing, head.keep_alive);
         UpstreamReply {
             response,
             upgrade: None,

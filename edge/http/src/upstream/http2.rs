@@ -20,6 +20,7 @@ use super::{TimeoutPhase, UpstreamError, UpstreamReply, http1};
 use crate::body::{Body, Http2Body, Sender};
 use crate::h1::strip_hop_by_hop;
 use crate::io::Io;
+use crate::message::{self, RequestParts};
 use crate::server::LocalExecutor;
 use crate::timers::Deadline;
 
@@ -102,7 +103,7 @@ enum Ready {
 /// out once more on another connection.
 pub(super) async fn send(
     pool: &Rc<Pool>,
-    parts: http::request::Parts,
+    parts: RequestParts,
     body: Body,
 ) -> Result<UpstreamReply, UpstreamError> {
     let connection = match ready(pool).await? {
@@ -180,7 +181,7 @@ async fn exchange(
     });
     strip_hop_by_hop(response.headers_mut());
     Ok(UpstreamReply {
-        response,
+        response: response.into(),
         upgrade: None,
     })
 }
@@ -262,11 +263,9 @@ async fn open(pool: &Rc<Pool>) -> Result<Ready, UpstreamError> {
 }
 
 /// Turns a request into its HTTP/2 form: `Host` becomes `:authority`, hop-by-hop fields go (RFC 9113 §8.2.2).
-fn translate(
-    pool: &Pool,
-    mut parts: http::request::Parts,
-    body: Body,
-) -> Result<Request<Body>, UpstreamError> {
+fn translate(pool: &Pool, parts: RequestParts, body: Body) -> Result<Request<Body>, UpstreamError> {
+    let request = message::Request { parts, body };
+    let (mut parts, body) = Request::from(request).into_parts();
     let host = parts.headers.remove(header::HOST);
     let host = host.as_ref().unwrap_or(pool.target.authority());
     let mut uri = UriParts::default();

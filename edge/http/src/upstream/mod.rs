@@ -32,8 +32,8 @@ pub(crate) use self::http2::Stream;
 use self::pool::Pool;
 pub(crate) use self::pool::Slot;
 pub(crate) use self::resolve::Resolver;
-use crate::body::Body;
 use crate::io::Io;
+use crate::message::{Request, Response};
 
 /// How often idle connections are looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct UpstreamReply {
     /// The response with its end-to-end fields. Its body streams; it is empty if the protocol is switched.
-    pub response: http::Response<Body>,
+    pub response: Response,
     /// The connection, if the upstream agreed to switch protocols (status 101).
     pub upgrade: Option<UpgradedIo>,
 }
@@ -109,10 +109,10 @@ impl UpstreamPools {
     pub async fn send(
         &self,
         target: &Arc<UpstreamTarget>,
-        request: http::Request<Body>,
+        request: impl Into<Request>,
     ) -> Result<UpstreamReply, UpstreamError> {
         let pool = self.pool(target);
-        let (parts, body) = request.into_parts();
+        let Request { parts, body } = request.into();
         match target.options().version {
             UpstreamVersion::Http1 => http1::send(&pool, None, &parts, body).await,
             // Boxed: its room would otherwise be part of every HTTP/1 exchange.

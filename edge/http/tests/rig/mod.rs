@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tidegate_edge_http::bind::{Binds, Workers, start_workers};
 use tidegate_edge_http::body::{Body, BodyError};
+use tidegate_edge_http::message::{Request, Response};
 use tidegate_edge_http::server::{ConnectionFacts, Handler, Limits, Refusal, Reply};
 use tidegate_edge_http::upstream::{TargetOptions, UpstreamPools, UpstreamTarget, UpstreamVersion};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -62,7 +63,7 @@ impl TestHandler {
         &self,
         address: SocketAddr,
         version: UpstreamVersion,
-        request: http::Request<Body>,
+        request: Request,
     ) -> Reply {
         let mut options = TargetOptions::new(address.ip().to_string(), address.port());
         options.version = version;
@@ -76,35 +77,28 @@ impl TestHandler {
                 None => Reply::Response(reply.response),
             },
             Err(error) => {
-                let mut response = http::Response::new(Body::full(format!("{error:?}")));
-                *response.status_mut() = http::StatusCode::BAD_GATEWAY;
-                Reply::Response(response)
+                let body = Body::full(format!("{error:?}"));
+                Reply::Response(Response::new(http::StatusCode::BAD_GATEWAY, body))
             }
         }
     }
 }
 
 impl Handler for TestHandler {
-    async fn handle(&self, request: http::Request<Body>, _: &Rc<ConnectionFacts>) -> Reply {
+    async fn handle(&self, request: Request, _: &Rc<ConnectionFacts>) -> Reply {
         match self.behaviour {
-            Behaviour::Echo => Reply::Response(http::Response::new(request.into_body())),
+            Behaviour::Echo => ok(request.body),
             Behaviour::EchoUnknownLength => {
-                let body = request
-                    .into_body()
-                    .collect(1 << 20)
-                    .await
-                    .unwrap_or_default();
-                Reply::Response(http::Response::new(Body::stream(Unsized(Cell::new(Some(
-                    body,
-                ))))))
+                let body = request.body.collect(1 << 20).await.unwrap_or_default();
+                ok(Body::stream(Unsized(Cell::new(Some(body)))))
             }
-            Behaviour::Collect => match request.into_body().collect(1 << 20).await {
-                Ok(body) => Reply::Response(http::Response::new(Body::full(body))),
-                Err(error) => Reply::Response(http::Response::new(Body::full(error.to_string()))),
+            Behaviour::Collect => match request.body.collect(1 << 20).await {
+                Ok(body) => ok(Body::full(body)),
+                Err(error) => ok(Body::full(error.to_string())),
             },
             Behaviour::Slow(time) => {
                 tokio::time::sleep(time).await;
-                Reply::Response(http::Response::new(Body::full("slow")))
+                ok(Body::full("slow"))
             }
             Behaviour::Forward(address) => {
                 self.forward(address, UpstreamVersion::Http1, request).await
@@ -118,6 +112,10 @@ impl Handler for TestHandler {
     fn refused(&self, _: Refusal) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+fn ok(body: Body) -> Reply {
+    Reply::Response(Response::new(http::StatusCode::OK, body))
 }
 
 /// Content whose length is not told.

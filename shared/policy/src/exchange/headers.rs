@@ -102,6 +102,17 @@ impl Headers {
         }
     }
 
+    /// The first value of a field as shared bytes; makes no map.
+    #[must_use]
+    pub fn find_shared(&self, name: &HeaderName) -> Option<Bytes> {
+        match self.map.get() {
+            Some(map) => map
+                .get(name)
+                .map(|value| Bytes::copy_from_slice(value.as_bytes())),
+            None => self.lines.find_shared(name),
+        }
+    }
+
     /// Replaces all values of a field by one; makes no map.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
         match self.map.get_mut() {
@@ -197,6 +208,18 @@ impl Lines {
             .find(|line| line.is_named(name, &self.head));
         line.and_then(|line| line.to_value(&self.head))
             .or_else(|| self.find_added(name).cloned())
+    }
+
+    fn find_shared(&self, name: &HeaderName) -> Option<Bytes> {
+        let line = self
+            .lines
+            .iter()
+            .find(|line| line.is_named(name, &self.head));
+        line.map(|line| self.head.slice_ref(line.value(&self.head)))
+            .or_else(|| {
+                self.find_added(name)
+                    .map(|value| Bytes::copy_from_slice(value.as_bytes()))
+            })
     }
 
     fn find_added(&self, name: &HeaderName) -> Option<&HeaderValue> {
