@@ -1,5 +1,7 @@
 //! The phases of one request, in the order of `gravitee-v4.md` §3.1.
 
+use std::pin::pin;
+
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_LENGTH, header::HOST};
 use tidegate_expression::Text;
@@ -119,7 +121,8 @@ impl<'s> Life<'s> {
     /// Everything up to the response head, within the request timeout.
     pub(super) async fn run(&mut self, gateway: &Gateway) {
         let limit = gateway.context.settings.request_timeout;
-        let interruption = match within(limit, self.phases(gateway)).await {
+        let phases = pin!(self.phases(gateway));
+        let interruption = match within(limit, phases).await {
             Ok(Ok(())) => return,
             Ok(Err(interruption)) => interruption,
             Err(Elapsed) => {

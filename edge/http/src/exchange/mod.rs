@@ -12,6 +12,7 @@ mod worker_snapshot;
 use std::{
     cell::RefCell,
     panic::AssertUnwindSafe,
+    pin::pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -184,9 +185,11 @@ impl Gateway {
             life: Life::begin(self, route, request, connection, arrival),
             is_answered: false,
         };
-        let lived = AssertUnwindSafe(unanswered.life.run(self))
-            .catch_unwind()
-            .await;
+        let lived = {
+            // Pinned where it is made: it is large.
+            let running = pin!(unanswered.life.run(self));
+            AssertUnwindSafe(running).catch_unwind().await
+        };
         if lived.is_err() {
             unanswered.life.abandon();
         }

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::Pin,
     task::Poll,
     time::Duration,
 };
@@ -16,12 +16,11 @@ pub(super) struct Elapsed;
 /// Runs `future` for at most `limit`, give or take a tick of the timers.
 pub(super) async fn within<F: Future>(
     limit: Option<Duration>,
-    future: F,
+    mut future: Pin<&mut F>,
 ) -> Result<F::Output, Elapsed> {
     let Some(limit) = limit else {
         return Ok(future.await);
     };
-    let mut future = pin!(future);
     // Made when the future first has to wait: many answers need no timer at all.
     let mut deadline = None;
     poll_fn(|cx| match future.as_mut().poll(cx) {

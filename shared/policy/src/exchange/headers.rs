@@ -49,6 +49,7 @@ impl FieldLine {
         &head[self.value as usize..][..self.value_len as usize]
     }
 
+    #[inline]
     fn is_named(self, name: &HeaderName, head: &[u8]) -> bool {
         let wanted = name.as_str().as_bytes();
         self.name_len as usize == wanted.len() && self.name(head).eq_ignore_ascii_case(wanted)
@@ -229,7 +230,9 @@ impl Lines {
 
     fn discard(&mut self, name: &HeaderName) {
         let head = &self.head;
-        self.lines.retain(|line| !line.is_named(name, head));
+        if self.lines.iter().any(|line| line.is_named(name, head)) {
+            self.lines.retain(|line| !line.is_named(name, head));
+        }
         if !self.added.is_empty() {
             self.added.retain(|(added, _)| added != name);
         }
