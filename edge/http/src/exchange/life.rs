@@ -121,8 +121,11 @@ impl<'s> Life<'s> {
     /// Everything up to the response head, within the request timeout.
     pub(super) async fn run(&mut self, gateway: &Gateway) {
         let limit = gateway.context.settings.request_timeout;
-        let phases = pin!(self.phases(gateway));
-        let interruption = match within(limit, phases).await {
+        let lived = {
+            let phases = pin!(self.phases(gateway));
+            within(limit, phases).await
+        };
+        let interruption = match lived {
             Ok(Ok(())) => return,
             Ok(Err(interruption)) => interruption,
             Err(Elapsed) => {

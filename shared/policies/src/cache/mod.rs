@@ -245,7 +245,7 @@ impl Interceptor for Lookup {
                 Ok(()) => self.keep(exchange, services, inner).await,
                 Err(failure) => Err(failure),
             };
-            join(&mut exchange.response.headers, own);
+            join(&mut exchange.response.headers, own.into_map());
             result
         })
     }
@@ -266,8 +266,8 @@ impl Lookup {
         };
         let response = &mut exchange.response;
         response.status = stored.status;
-        let own = std::mem::replace(&mut response.headers, stored.headers);
-        join(&mut response.headers, own);
+        let own = std::mem::replace(&mut response.headers, stored.headers.into());
+        join(&mut response.headers, own.into_map());
         // The response to a HEAD has a length and no body.
         if !stored.body.is_empty() {
             response.content.set(stored.body);
@@ -338,7 +338,7 @@ impl Storage {
                 .unwrap_or_else(Bytes::new),
         );
         *response.status_mut() = exchange.response.status;
-        *response.headers_mut() = exchange.response.headers.clone();
+        *response.headers_mut() = HeaderMap::clone(&exchange.response.headers);
         let variable = Variable::response("upstreamResponse", &response);
         condition.holds(&variable.beside(exchange))
     }

@@ -111,10 +111,10 @@ impl Changes {
     /// Puts headers, status and attributes into the exchange.
     pub(super) fn apply(&self, exchange: &mut Exchange) -> Result<(), String> {
         if let Some(list) = &self.request_headers {
-            exchange.request.headers = parsed(list)?;
+            exchange.request.headers = parsed(list)?.into();
         }
         if let Some(list) = &self.response_headers {
-            exchange.response.headers = parsed(list)?;
+            exchange.response.headers = parsed(list)?.into();
         }
         if let Some(code) = self.status {
             exchange.response.status =

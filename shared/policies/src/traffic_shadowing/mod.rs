@@ -108,7 +108,7 @@ impl Shadow {
         let mut request = http::Request::new(body.cloned().unwrap_or_else(Bytes::new));
         *request.method_mut() = method(exchange);
         *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        *request.headers_mut() = headers.into_map();
         Ok(OutboundCall {
             request,
             options: Arc::clone(&self.options),
