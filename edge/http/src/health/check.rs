@@ -144,7 +144,7 @@ impl HealthCheck {
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
         let reply = pools.send(&self.target, request).await?;
-        let (parts, body) = reply.response.into_parts();
+        let (parts, body) = http::Response::from(reply.response).into_parts();
         let content: Bytes = body.collect(CONTENT_BYTES_MAX).await?;
         let scope = CheckScope {
             status: parts.status,
