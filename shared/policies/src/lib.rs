@@ -8,6 +8,7 @@
 
 pub mod api_key;
 pub mod assign_attributes;
+pub mod assign_content;
 pub mod assign_metrics;
 pub mod aws_lambda;
 pub mod cache;
@@ -21,6 +22,7 @@ pub mod dynamic_routing;
 mod failures;
 #[cfg(test)]
 mod fakes;
+mod freemarker;
 pub mod graphql_ratelimit;
 pub mod groovy;
 mod half;

@@ -5,6 +5,7 @@ use tidegate_policy::RegisteredPolicy;
 
 use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
+use crate::assign_content::AssignContent;
 use crate::assign_metrics::AssignMetrics;
 use crate::aws_lambda::AwsLambda;
 use crate::cache::Cache;
@@ -38,6 +39,7 @@ use crate::xml_json::XmlJson;
 /// All policies that a step may name.
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &AssignAttributes,
+    &AssignContent,
     &AssignMetrics,
     &AwsLambda,
     &Cache,
