@@ -18,6 +18,7 @@ mod configuration;
 mod counting;
 pub mod custom_query_parameters_parser;
 pub mod data_cache;
+pub mod data_logging_masking;
 pub mod dynamic_routing;
 mod failures;
 #[cfg(test)]

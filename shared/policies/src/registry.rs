@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::circuit_breaker::CircuitBreaker;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
 use crate::data_cache::DataCache;
+use crate::data_logging_masking::DataLoggingMasking;
 use crate::dynamic_routing::DynamicRouting;
 use crate::graphql_ratelimit::GraphqlRatelimit;
 use crate::groovy::Groovy;
@@ -46,6 +47,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &CircuitBreaker,
     &CustomQueryParametersParser,
     &DataCache,
+    &DataLoggingMasking,
     &DynamicRouting,
     &GraphqlRatelimit,
     &Groovy,
