@@ -24,6 +24,7 @@ pub use config_snapshot::{ApiObject, ConfigSnapshot, KeyObject, ObjectKind, Subs
 pub use deployment::{Difference, differences, out_of_sync};
 pub use document::{
     ApiDocument, ApplicationDocument, ExportFacts, SourceDocument, Spelling, export, parse_source,
+    parse_value,
 };
 pub use error_kind::{ErrorKind, ErrorSource};
 pub use id::{

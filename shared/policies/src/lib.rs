@@ -37,6 +37,7 @@ pub mod key_less;
 pub mod latency;
 pub mod mock;
 mod number;
+pub mod oas_validation;
 mod outbound;
 pub mod override_request_method;
 mod pattern;

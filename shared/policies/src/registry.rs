@@ -24,6 +24,7 @@ use crate::json_xml::JsonXml;
 use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
 use crate::mock::Mock;
+use crate::oas_validation::OasValidation;
 use crate::override_request_method::OverrideRequestMethod;
 use crate::quota::Quota;
 use crate::rate_limit::RateLimit;
@@ -58,6 +59,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &JsonXml,
     &Latency,
     &Mock,
+    &OasValidation,
     &OverrideRequestMethod,
     &Quota,
     &RateLimit,

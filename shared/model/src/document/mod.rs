@@ -93,6 +93,18 @@ pub struct ExportFacts {
     pub in_sync: Option<bool>,
 }
 
+/// Reads one JSON or YAML document of any kind, within the limits of [`parse_source`].
+///
+/// # Errors
+/// Says what cannot be read, with line and column, or that there is not exactly one document.
+pub fn parse_value(name: &str, content: &[u8]) -> Result<Value, Violation> {
+    let mut values = source::parse(content).map_err(|error| error.into_violation(name))?;
+    match (values.pop(), values.is_empty()) {
+        (Some(located), true) => Ok(located.value),
+        _ => Err(Violation::new("", "no or several documents", "one document").in_source(name)),
+    }
+}
+
 /// Parses one file: JSON or YAML, one or several documents, in any spelling.
 ///
 /// A file is at most 4 MiB of UTF-8 (a byte order mark is fine), nests at most 64 deep, has no duplicate keys, and its
