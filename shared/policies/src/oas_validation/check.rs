@@ -67,23 +67,22 @@ pub(super) fn request(
         .bytes()
         .filter(|body| !body.is_empty());
     let is_empty = body.is_none() && !has_body(&exchange.request.headers);
+    let is_missing = is_empty && found.operation.is_request_required;
     match &found.operation.request {
-        Some(_) if is_empty => {
-            if found.operation.is_request_required && options.validate_request_body {
-                findings.add(|| "body: required".to_owned());
-            }
+        Some(_) if is_missing && options.validate_request_body => {
+            findings.add(|| "body: required".to_owned());
         }
-        None if !is_empty && options.validate_request_content_type => {
-            findings.add(|| "body: none is described".to_owned());
-        }
-        Some(described) => check_body(
+        Some(described) if !is_empty => check_body(
             described,
             &exchange.request.headers,
             body.filter(|_| options.validate_request_body),
             options.validate_request_content_type,
             &mut findings,
         ),
-        None => {}
+        None if !is_empty && options.validate_request_content_type => {
+            findings.add(|| "body: none is described".to_owned());
+        }
+        _ => {}
     }
     findings
 }
