@@ -13,6 +13,7 @@ mod source;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod v2;
 mod yaml;
 
 pub use source::{DEPTH_MAX, SOURCE_BYTES_MAX};
@@ -28,7 +29,7 @@ pub enum SourceDocument {
     Application(ApplicationDocument),
     /// Something that is recognised and cannot be applied.
     Unsupported {
-        /// What it is, and why it is refused: `ApiDefinition (v2 definitions are not supported)`.
+        /// What it is, and why it is refused: `API definition of version FEDERATED (only v4 and v2 can be read)`.
         kind: String,
         /// Its name; may be empty.
         name: String,

@@ -233,7 +233,7 @@ fn a_billion_laughs_end_early_in_json_too() {
 }
 
 /// Any JSON, with texts that YAML could take for something else.
-fn json_value() -> impl Strategy<Value = Value> {
+pub(super) fn json_value() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         any::<String>(),
         "[ -~\n\t]{0,20}",

@@ -72,6 +72,14 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
     )
 }
 
+/// The operator's manifest of a v2 definition; what `spec` says is converted as in any other spelling.
+pub(super) fn read_v2(mut manifest: Members) -> Result<SourceDocument, Vec<Violation>> {
+    if let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.entry("gravitee").or_insert_with(|| json!("2.0.0"));
+    }
+    read(manifest)
+}
+
 fn take_etag(metadata: &mut Members) -> Option<String> {
     let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
     let etag = take_text(annotations, ETAG);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ApiDocument, ExportFacts, SourceDocument, Spelling, canonical, take_text, yaml};
+use super::{ApiDocument, ExportFacts, SourceDocument, Spelling, canonical, take_text, v2, yaml};
 use crate::{
     read::{At, Findings, is_same_label, shown},
     violation::{Notice, Violation},
@@ -110,20 +110,15 @@ fn manifest(document: Members, group: &str, kind: &str) -> Result<SourceDocument
     match (group, kind) {
         (native::GROUP, "Api") => native::read(document),
         (_, "ApiV4Definition") if is_gko => gko::read(document),
+        (_, "ApiDefinition") if is_gko => gko::read_v2(document),
         (_, "Application") if is_gko || group == native::GROUP => application::read(&document),
         _ => {
             let name = document
                 .get("metadata")
                 .and_then(|at| at.get("name"))
                 .and_then(Value::as_str);
-            let kind = match kind {
-                "ApiDefinition" => {
-                    "ApiDefinition (a v2 definition; only v4 can be read)".to_owned()
-                }
-                kind => format!("{kind} of {group}"),
-            };
             Ok(SourceDocument::Unsupported {
-                kind,
+                kind: format!("{kind} of {group}"),
                 name: name.unwrap_or_default().to_owned(),
             })
         }
@@ -144,20 +139,23 @@ fn finish(
     spelling: Spelling,
     found: Found,
 ) -> Result<SourceDocument, Vec<Violation>> {
-    if let Some(version) = other_version(&document) {
-        let name = document
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        let kind = format!("API definition of version {version} (only v4 can be read)");
-        return Ok(SourceDocument::Unsupported { kind, name });
-    }
     let Found {
         etag,
         started,
         mut notices,
     } = found;
+    if let Some(version) = other_version(&document) {
+        if !v2::is_converted(&version) {
+            let name = document
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            let kind = format!("API definition of version {version} (only v4 and v2 can be read)");
+            return Ok(SourceDocument::Unsupported { kind, name });
+        }
+        document = v2::convert(document, &mut notices)?;
+    }
     let started = started.or_else(|| take_state(&mut document));
     canonical::canonicalise(&mut document, &mut notices);
     let text = |name: &str| {
