@@ -46,7 +46,9 @@ impl Schedule {
     /// The next time after `ms` milliseconds since 1970, in the same unit; `None` if there is none.
     #[must_use]
     pub fn next_after(&self, ms: u64) -> Option<u64> {
-        let from = DateTime::<Utc>::from_timestamp_millis(i64::try_from(ms).ok()?)?;
+        // The parser keeps the fraction of a second it starts from; schedules know whole seconds only.
+        let second = i64::try_from(ms / 1_000).ok()?;
+        let from = DateTime::<Utc>::from_timestamp(second, 0)?;
         let next = self.cron.find_next_occurrence(&from, false).ok()?;
         u64::try_from(next.timestamp_millis()).ok()
     }
