@@ -97,6 +97,12 @@ pub fn build(
         endpoints
             .names
             .insert(group.name.as_str().into(), Named::Group(group_index));
+        let discovery = group.services.discovery.as_ref();
+        if discovery.is_some_and(|service| service.enabled) {
+            let path = format!("endpointGroups[{group_index}].services.discovery.enabled");
+            let expected = "false: this edge does not discover endpoints";
+            return Err(invalid(path, "true", expected));
+        }
         let (mut primaries, mut secondaries) = (Vec::new(), Vec::new());
         for (index, endpoint) in group.endpoints.iter().enumerate() {
             if !serves_tenant(endpoint, node.tenant.as_deref()) {
