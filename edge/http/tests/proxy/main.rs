@@ -15,6 +15,7 @@ mod edge;
 mod failover;
 mod failures;
 mod flows;
+mod grpc;
 mod health;
 mod http2;
 mod left;
