@@ -17,6 +17,7 @@ mod flows;
 mod identity;
 mod listeners;
 mod plans;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ pub fn check_api(document: &Value, others: &[ListenerClaim]) -> Checked {
         endpoints::check(&root, api, &findings);
         flows::check(&root, api, &findings);
         plans::check(&root, api, &findings);
+        services::check(api, &findings);
     }
     let violations = findings.finish(()).err().unwrap_or_default();
     Checked { api, violations }

@@ -86,6 +86,16 @@ fn each_rule_names_the_place() {
             json!({"http": {"readTimeout": -5}}),
             "endpointGroups[0].endpoints[0].sharedConfigurationOverride.http.readTimeout",
         ),
+        (
+            "/services",
+            json!({"dynamicProperty": {"type": "t", "configuration": {"schedule": "now"}}}),
+            "services.dynamicProperty.configuration.schedule",
+        ),
+        (
+            "/endpointGroups/0/services",
+            json!({"healthCheck": {"type": "t", "configuration": {"schedule": "* * *"}}}),
+            "endpointGroups[0].services.healthCheck.configuration.schedule",
+        ),
         ("/plans/0/security", json!(null), "plans[0].security"),
         (
             "/plans/0/security/type",

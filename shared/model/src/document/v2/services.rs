@@ -188,7 +188,10 @@ fn without_braces(text: &str) -> &str {
         .and_then(|text| text.strip_suffix('}'));
     // `{#a} and {#b}` begins and ends with braces that are no pair.
     inner
-        .filter(|inner| !inner.contains('}') || inner.contains('{'))
+        .filter(|inner| {
+            let opens = |close| inner.find('{').is_some_and(|open| open < close);
+            inner.find('}').is_none_or(opens)
+        })
         .unwrap_or(text)
         .trim()
 }
