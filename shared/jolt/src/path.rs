@@ -13,7 +13,7 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    pub(crate) fn text<'w>(self, walked: &'w dyn Walked) -> Option<&'w str> {
+    pub(crate) fn text(self, walked: &dyn Walked) -> Option<&str> {
         walked.level(self.up)?.matched.part(self.part)
     }
 }

@@ -151,6 +151,10 @@ impl Walked for Levels<'_> {
     }
 }
 
+#[expect(
+    clippy::ptr_arg,
+    reason = "a key that is borrowed from the document is kept without a copy"
+)]
 impl<'a> Walk<'a, '_> {
     fn push(&mut self, value: &'a Value, matched: Matched<'a>) {
         self.levels.0.push((value, Level::new(matched)));
