@@ -106,12 +106,17 @@ impl ErrorTemplate {
 pub(crate) fn render(
     exchange: &mut Exchange,
     templates: &ErrorTemplates,
-    failure: Failure,
+    mut failure: Failure,
 ) -> Response<Body> {
-    match templates.find(&failure, &exchange.request.headers) {
+    let own_headers = std::mem::take(&mut failure.headers);
+    let mut response = match templates.find(&failure, &exchange.request.headers) {
         Some(template) => render_template(exchange, template, failure),
         None => render_default(&exchange.request.headers, &failure),
+    };
+    for (name, value) in own_headers {
+        response.headers_mut().entry(name).or_insert(value);
     }
+    response
 }
 
 fn render_template(

@@ -1,7 +1,7 @@
 //! How a step, and with it a chain, ends.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tidegate_expression::{Text, Value};
 
 /// What happens after a step.
@@ -53,6 +53,8 @@ pub struct Failure {
     pub parameters: Vec<(Text, Value)>,
     /// Content type of `message` if it is not plain text.
     pub content_type: Option<Text>,
+    /// Headers of the error response, such as `WWW-Authenticate`; headers of a template win.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Cause for the log, never for the client.
     pub cause: Option<String>,
 }
@@ -67,6 +69,7 @@ impl Failure {
             message: None,
             parameters: Vec::new(),
             content_type: None,
+            headers: Vec::new(),
             cause: None,
         }
     }
@@ -82,6 +85,13 @@ impl Failure {
     #[must_use]
     pub fn with_message(mut self, message: impl Into<Text>) -> Self {
         self.message = Some(message.into());
+        self
+    }
+
+    /// Adds a header to the error response.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
