@@ -6,11 +6,13 @@
 
 #![warn(missing_docs)]
 
+mod ant;
 pub mod api_key;
 pub mod assign_attributes;
 pub mod assign_content;
 pub mod assign_metrics;
 pub mod aws_lambda;
+pub mod basic_authentication;
 pub mod cache;
 pub mod circuit_breaker;
 mod compile;
@@ -30,8 +32,11 @@ mod half;
 mod header;
 pub mod http_callout;
 pub mod interrupt;
+pub mod ip_filtering;
 pub mod javascript;
+pub mod json_threat_protection;
 pub mod json_to_json;
+pub mod json_validation;
 pub mod json_xml;
 pub mod key_less;
 pub mod latency;
@@ -43,15 +48,22 @@ pub mod override_request_method;
 mod pattern;
 pub mod quota;
 pub mod rate_limit;
+pub mod rbac;
+pub mod regex_threat_protection;
 mod registry;
+pub mod request_content_limit;
+pub mod request_validation;
+pub mod resource_filtering;
 pub mod rest_to_soap;
 pub mod retry;
 pub mod spike_arrest;
+mod status;
 pub mod status_code;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod threat;
 pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
@@ -59,6 +71,7 @@ pub mod url_rewriting;
 mod validate;
 mod variables;
 pub mod xml_json;
+pub mod xml_threat_protection;
 
 pub use compile::compile_steps;
 pub use registry::{POLICIES, SECURITY_KINDS, SecurityKind, find, find_security};

@@ -8,6 +8,7 @@ use crate::assign_attributes::AssignAttributes;
 use crate::assign_content::AssignContent;
 use crate::assign_metrics::AssignMetrics;
 use crate::aws_lambda::AwsLambda;
+use crate::basic_authentication::BasicAuthentication;
 use crate::cache::Cache;
 use crate::circuit_breaker::CircuitBreaker;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
@@ -18,8 +19,11 @@ use crate::graphql_ratelimit::GraphqlRatelimit;
 use crate::groovy::Groovy;
 use crate::http_callout::HttpCallout;
 use crate::interrupt::Interrupt;
+use crate::ip_filtering::IpFiltering;
 use crate::javascript::Javascript;
+use crate::json_threat_protection::JsonThreatProtection;
 use crate::json_to_json::JsonToJson;
+use crate::json_validation::JsonValidation;
 use crate::json_xml::JsonXml;
 use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
@@ -28,6 +32,11 @@ use crate::oas_validation::OasValidation;
 use crate::override_request_method::OverrideRequestMethod;
 use crate::quota::Quota;
 use crate::rate_limit::RateLimit;
+use crate::rbac::Rbac;
+use crate::regex_threat_protection::RegexThreatProtection;
+use crate::request_content_limit::RequestContentLimit;
+use crate::request_validation::RequestValidation;
+use crate::resource_filtering::ResourceFiltering;
 use crate::rest_to_soap::RestToSoap;
 use crate::retry::Retry;
 use crate::spike_arrest::SpikeArrest;
@@ -37,6 +46,7 @@ use crate::transform_headers::TransformHeaders;
 use crate::transform_queryparams::TransformQueryparams;
 use crate::url_rewriting::UrlRewriting;
 use crate::xml_json::XmlJson;
+use crate::xml_threat_protection::XmlThreatProtection;
 
 /// All policies that a step may name.
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
@@ -44,6 +54,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &AssignContent,
     &AssignMetrics,
     &AwsLambda,
+    &BasicAuthentication,
     &Cache,
     &CircuitBreaker,
     &CustomQueryParametersParser,
@@ -54,8 +65,11 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &Groovy,
     &HttpCallout,
     &Interrupt,
+    &IpFiltering,
     &Javascript,
+    &JsonThreatProtection,
     &JsonToJson,
+    &JsonValidation,
     &JsonXml,
     &Latency,
     &Mock,
@@ -63,6 +77,11 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &OverrideRequestMethod,
     &Quota,
     &RateLimit,
+    &Rbac,
+    &RegexThreatProtection,
+    &RequestContentLimit,
+    &RequestValidation,
+    &ResourceFiltering,
     &RestToSoap,
     &Retry,
     &SpikeArrest,
@@ -72,6 +91,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &TransformQueryparams,
     &UrlRewriting,
     &XmlJson,
+    &XmlThreatProtection,
 ];
 
 /// All kinds of plan security.

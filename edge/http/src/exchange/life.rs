@@ -95,6 +95,8 @@ impl<'s> Life<'s> {
         facts.remote_address = client_address(&parts.headers, connection.remote.ip());
         facts.local_address = connection.local;
         facts.timestamp_ms = arrival.timestamp_ms;
+        facts.has_unmeasured_body =
+            !body.is_end_stream() && !parts.headers.contains_key(CONTENT_LENGTH);
         ids.write(&mut parts.headers);
         facts.headers = parts.headers;
         let Context { services, node, .. } = &gateway.context;

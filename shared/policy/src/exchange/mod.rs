@@ -135,6 +135,8 @@ pub struct RequestFacts {
     pub ssl: Option<Value>,
     /// What TLS says of the client, built once per connection.
     pub tls: Option<Arc<TlsFacts>>,
+    /// Whether a body follows whose length the client has not said.
+    pub has_unmeasured_body: bool,
     /// Limit of a body that streams, set by a policy.
     pub body_limit: Option<Box<BodyLimit>>,
     /// The body if a step needs it.
@@ -162,6 +164,7 @@ impl RequestFacts {
             path_parameters: Vec::new(),
             ssl: None,
             tls: None,
+            has_unmeasured_body: false,
             body_limit: None,
             content: Content::default(),
         }
