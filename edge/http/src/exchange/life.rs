@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_LENGTH, header::HOST};
+use http_body::Body as _;
 use tidegate_expression::Text;
 use tidegate_policy::{Exchange, Failure, Outcome, Phase, RequestFacts};
 

@@ -137,7 +137,7 @@ fn expressions_give_lists_and_addresses() {
     let configuration = json!({
         "useCustomIPAddress": true,
         "customIPAddress": "{#request.headers['X-Forwarded-For'][0]}",
-        "whitelistIps": ["{'10.0.0.1,10.0.0.' + #api.properties['limit']}"]
+        "whitelistIps": ["{('10.0.0.1,10.0.0.' + #api.properties['limit'])}"]
     });
     assert!(refused(&configuration, "127.0.0.1", Some("10.0.0.10")).is_none());
     assert!(refused(&configuration, "127.0.0.1", Some("10.0.0.11")).is_some());

@@ -52,11 +52,21 @@ impl DatePattern {
     }
 }
 
-/// Reads up to the closing quote; two quotes are one that is meant.
-fn quoted<'p>(rest: &'p str, format: &mut String) -> Result<&'p str, String> {
-    let end = rest.find('\'').ok_or("a closing quote")?;
-    literal(if end == 0 { "'" } else { &rest[..end] }, format);
-    Ok(&rest[end + 1..])
+/// Reads up to the closing quote; two quotes, inside or alone, are one that is meant.
+fn quoted<'p>(mut rest: &'p str, format: &mut String) -> Result<&'p str, String> {
+    if let Some(after) = rest.strip_prefix('\'') {
+        literal("'", format);
+        return Ok(after);
+    }
+    loop {
+        let (text, after) = rest.split_once('\'').ok_or("a closing quote")?;
+        literal(text, format);
+        let Some(after_two) = after.strip_prefix('\'') else {
+            return Ok(after);
+        };
+        literal("'", format);
+        rest = after_two;
+    }
 }
 
 fn literal(text: &str, format: &mut String) {
