@@ -18,7 +18,7 @@ impl Ant {
                 source.push_str("(?:/+[^/]+)*");
             } else {
                 source.push_str("/+");
-                wildcards(segment, "[^/]", &mut source);
+                wildcards(segment, &mut source);
             }
         }
         if segments.last() == Some(&"**") {
@@ -29,24 +29,17 @@ impl Ant {
         pattern::compile_whole(&source).map(Self)
     }
 
-    /// Compiles a pattern of plain text in which case does not matter and nothing separates segments.
-    pub(crate) fn text(pattern: &str) -> Result<Self, String> {
-        let mut source = String::from("(?si)");
-        wildcards(pattern, ".", &mut source);
-        pattern::compile_whole(&source).map(Self)
-    }
-
     pub(crate) fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
 }
 
-fn wildcards(text: &str, any: &str, source: &mut String) {
+fn wildcards(text: &str, source: &mut String) {
     for character in text.chars() {
         match character {
-            '?' => source.push_str(any),
+            '?' => source.push_str("[^/]"),
             '*' => {
-                source.push_str(any);
+                source.push_str("[^/]");
                 source.push('*');
             }
             _ => source.push_str(&regex::escape(character.encode_utf8(&mut [0; 4]))),
@@ -84,17 +77,6 @@ mod tests {
         ] {
             let compiled = Ant::path(pattern).unwrap();
             assert_eq!(compiled.matches(path), expected, "{pattern} {path}");
-        }
-    }
-
-    #[test]
-    fn text_has_no_segments_and_no_case() {
-        for (pattern, text, expected) in [
-            ("Acme *", "acme a/b", true),
-            ("acme", "acme inc", false),
-            ("a?c", "aBc", true),
-        ] {
-            assert_eq!(Ant::text(pattern).unwrap().matches(text), expected);
         }
     }
 }
