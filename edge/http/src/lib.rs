@@ -3,11 +3,13 @@
 //! compiled when it was activated ([`compile`]).
 
 pub mod access_log;
+pub mod analytics;
 pub mod balance;
 pub mod bind;
 pub mod body;
 pub mod clock;
 pub mod compile;
+pub mod cors;
 pub mod endpoint;
 mod error_response;
 mod exchange;
@@ -20,6 +22,7 @@ mod live;
 pub mod message;
 pub mod metrics;
 pub mod outbound;
+pub mod path_mapping;
 pub mod plan;
 pub mod request_id;
 pub mod routing;

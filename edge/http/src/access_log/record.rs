@@ -1,9 +1,11 @@
 //! What is told about one request.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::Error as _};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use crate::analytics::ExchangeLog;
 
 /// RFC 3339 in UTC with milliseconds.
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =
@@ -50,6 +52,9 @@ pub struct AccessRecord {
     pub host: String,
     /// Raw path without the query, which may carry a key.
     pub uri: String,
+    /// The API's name for the path, if it maps paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapped_path: Option<Arc<str>>,
     /// Protocol version.
     pub http_version: &'static str,
     /// `http` or `https`.
@@ -85,6 +90,12 @@ pub struct AccessRecord {
     /// What went wrong, for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+    /// Metrics set by policies.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_metrics: BTreeMap<String, serde_json::Value>,
+    /// Messages of the exchange, if the API logs them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Box<ExchangeLog>>,
     /// Id of the edge.
     pub gateway: Arc<str>,
 }

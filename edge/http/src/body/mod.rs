@@ -106,6 +106,20 @@ impl Body {
         Body::Observed(Box::new(ObservedBody::new(self, on_end)))
     }
 
+    /// Shows `on_data` every piece of the body that is read. Content in memory is shown at once and
+    /// stays what it is, so that it can be sent again.
+    #[must_use]
+    pub fn tapped(self, mut on_data: impl FnMut(&Bytes) + 'static) -> Body {
+        match self {
+            Body::Empty => Body::Empty,
+            Body::Full(bytes) => {
+                on_data(&bytes);
+                Body::Full(bytes)
+            }
+            other => Body::Observed(Box::new(ObservedBody::tapped(other, on_data))),
+        }
+    }
+
     /// Whether the body can be sent a second time, because nothing of it is consumed by sending.
     pub fn is_replayable(&self) -> bool {
         matches!(self, Body::Empty | Body::Full(_))

@@ -20,6 +20,7 @@ pub enum BodyEnd<'a> {
 }
 
 type OnEnd = Box<dyn FnOnce(u64, BodyEnd<'_>)>;
+type OnData = Box<dyn FnMut(&Bytes)>;
 
 /// A body that tells once how it ended and how many bytes were read of it.
 pub struct ObservedBody {
@@ -27,6 +28,7 @@ pub struct ObservedBody {
     bytes: u64,
     /// Gone once told.
     on_end: Option<OnEnd>,
+    on_data: Option<OnData>,
 }
 
 impl std::fmt::Debug for ObservedBody {
@@ -41,6 +43,16 @@ impl ObservedBody {
             body,
             bytes: 0,
             on_end: Some(Box::new(on_end)),
+            on_data: None,
+        }
+    }
+
+    pub(super) fn tapped(body: Body, on_data: impl FnMut(&Bytes) + 'static) -> ObservedBody {
+        ObservedBody {
+            body,
+            bytes: 0,
+            on_end: None,
+            on_data: Some(Box::new(on_data)),
         }
     }
 
@@ -52,6 +64,9 @@ impl ObservedBody {
         match &polled {
             Some(Ok(frame)) => {
                 self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if let (Some(on_data), Some(data)) = (&mut self.on_data, frame.data_ref()) {
+                    on_data(data);
+                }
                 // Whoever knows that this was the last frame does not ask again.
                 if self.body.is_end_stream() {
                     self.tell(BodyEnd::Complete);

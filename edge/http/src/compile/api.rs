@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method};
 use tidegate_expression::{Condition, Text, Value, ValueMap};
 use tidegate_model::{
     ApiId, ApiObject, Violation,
     api::{
-        Api, ApiKind, Flow, FlowMode as ModelFlowMode, Listener, PathOperator, Plan, PlanMode,
-        SecurityKind, Selector, Step,
+        Api, ApiKind, Flow, FlowMode as ModelFlowMode, HttpListener, Listener, PathOperator, Plan,
+        PlanMode, SecurityKind, Selector, Step,
     },
 };
 use tidegate_policies::{api_key::ApiKeyConfig, compile_steps};
@@ -17,10 +17,13 @@ use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts};
 
 use super::{NodeFacts, scope::DeployScope};
 use crate::{
+    analytics::Analytics,
     clock::SystemAmbient,
+    cors::Cors,
     endpoint::{self, Endpoints, Failover},
     error_response::ErrorTemplates,
     flow::{CompiledFlow, Coverage, FlowMode, Flows, HttpSelector, PathPattern},
+    path_mapping::PathMappings,
     plan::{CompiledPlan, KeyPlace, Security, SecurityChain},
     routing::normalise,
 };
@@ -58,6 +61,12 @@ pub struct CompiledApi {
     pub endpoints: Endpoints,
     /// How calls of them are repeated, if they are.
     pub failover: Option<Failover>,
+    /// Its cross-origin rules, if it has some.
+    pub cors: Option<Cors>,
+    /// Names for groups of its paths.
+    pub path_mappings: PathMappings,
+    /// What is told about its requests.
+    pub analytics: Analytics,
     /// Its response templates.
     pub templates: ErrorTemplates,
 }
@@ -139,6 +148,8 @@ pub(super) fn compile_api(
     {
         plans.push(compile_plan(plan, &format!("plans[{index}]"), mode, &ctx)?);
     }
+    let analytics = Analytics::compile(&api.analytics, key_headers(&plans))
+        .map_err(|error| refusal("analytics.logging.condition", &error))?;
     let scope = DeployScope {
         api: &facts,
         ambient: SystemAmbient,
@@ -154,15 +165,27 @@ pub(super) fn compile_api(
         is_match_required: api.flow_execution.match_required,
         endpoints,
         failover: Failover::compile(api.failover.as_ref()),
+        cors: cors(&api)?,
+        path_mappings: path_mappings(&api)?,
+        analytics,
         templates: ErrorTemplates::compile(&api.response_templates)
             .map_err(|(path, error)| refusal(&path, &error))?,
         facts,
     }))
 }
 
-fn acceptors(api: &Api) -> Box<[Acceptor]> {
-    let listeners = api
-        .listeners
+/// Headers that carry keys: a log never shows them.
+fn key_headers(plans: &[CompiledPlan]) -> Vec<HeaderName> {
+    let places = plans.iter().filter_map(|plan| match &plan.security {
+        Security::ApiKey(place) => Some(place.header().clone()),
+        _ => None,
+    });
+    places.collect()
+}
+
+/// The HTTP listeners of an API with their places.
+fn http_listeners(api: &Api) -> impl Iterator<Item = (usize, &HttpListener)> {
+    api.listeners
         .iter()
         .enumerate()
         .filter_map(|(index, listener)| {
@@ -171,8 +194,36 @@ fn acceptors(api: &Api) -> Box<[Acceptor]> {
             } else {
                 None
             }
-        });
-    let paths = listeners.flat_map(|(index, http)| {
+        })
+}
+
+/// The rules of the first listener that has some: an API has one HTTP listener in practice.
+fn cors(api: &Api) -> Result<Option<Cors>, RefusedApi> {
+    let found = http_listeners(api).find_map(|(index, http)| Some((index, http.cors.as_ref()?)));
+    let Some((index, rules)) = found else {
+        return Ok(None);
+    };
+    Cors::compile(rules)
+        .map(Some)
+        .map_err(|(member, error)| refusal(&format!("listeners[{index}].cors.{member}"), &error))
+}
+
+fn path_mappings(api: &Api) -> Result<PathMappings, RefusedApi> {
+    let Some((listener, http)) =
+        http_listeners(api).find(|(_, http)| !http.path_mappings.is_empty())
+    else {
+        return Ok(PathMappings::default());
+    };
+    PathMappings::compile(&http.path_mappings).map_err(|(index, error)| {
+        refusal(
+            &format!("listeners[{listener}].pathMappings[{index}]"),
+            &error,
+        )
+    })
+}
+
+fn acceptors(api: &Api) -> Box<[Acceptor]> {
+    let paths = http_listeners(api).flat_map(|(index, http)| {
         http.paths
             .iter()
             .enumerate()
@@ -220,7 +271,11 @@ fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
 /// URLs of the endpoints that have one, by name; the first of a name stays.
 fn targets(api: &Api) -> BTreeMap<Text, Text> {
     let mut targets = BTreeMap::new();
-    for endpoint in api.endpoint_groups.iter().flat_map(|group| &group.endpoints) {
+    for endpoint in api
+        .endpoint_groups
+        .iter()
+        .flat_map(|group| &group.endpoints)
+    {
         let target = endpoint.configuration.get("target");
         if let Some(target) = target.and_then(serde_json::Value::as_str) {
             targets

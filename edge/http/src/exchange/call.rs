@@ -26,11 +26,12 @@ use super::{
     observed::CLIENT_ABORTED,
 };
 use crate::{
+    analytics::Capture,
     body::{Body, BodyError},
     compile::CompiledApi,
     endpoint::{Destination, Endpoints},
     forward::{TargetPath, upstream_uri},
-    message::{Request, RequestParts},
+    message::{Request, RequestParts, Response},
     upstream::{UpgradedIo, UpstreamError, UpstreamTarget},
 };
 
@@ -51,6 +52,8 @@ pub(super) struct Transfer {
     pub(super) response_body: Body,
     pub(super) upgrade: Option<UpgradedIo>,
     pub(super) called: Option<Called>,
+    /// Present while the messages of the exchange are logged.
+    pub(super) capture: Option<Box<Capture>>,
 }
 
 impl Transfer {
@@ -254,8 +257,13 @@ pub(super) async fn attempt(
         Some((target, _)) => target,
         None => &destination.endpoint.target,
     };
-    let request = build_request(exchange, &mut transfer.request_body, &destination, repeat)
+    let mut request = build_request(exchange, &mut transfer.request_body, &destination, repeat)
         .map_err(AttemptError::Request)?;
+    if let Some(capture) = &mut transfer.capture {
+        let Request { parts, body } = &mut request;
+        let line = (&parts.method, parts.uri.path());
+        *body = capture.endpoint_request(line, &parts.headers, std::mem::take(body));
+    }
     let path = gateway
         .access_log
         .as_ref()
@@ -272,10 +280,18 @@ pub(super) async fn attempt(
         path,
         duration,
     });
-    let reply = sent.ok_or(AttemptError::Slow)?.map_err(|error| {
+    let mut reply = sent.ok_or(AttemptError::Slow)?.map_err(|error| {
         gateway.metrics.upstream_failed(&error);
         AttemptError::Upstream(error)
     })?;
+    if let Some(capture) = &mut transfer.capture {
+        let Response {
+            status,
+            headers,
+            body,
+        } = &mut reply.response;
+        *body = capture.endpoint_response(*status, headers, std::mem::take(body));
+    }
     let response = &mut exchange.response;
     response.status = reply.response.status;
     merge(&mut response.headers, reply.response.headers);

@@ -1,7 +1,8 @@
 //! The phases of one request, in the order of `gravitee-v4.md` §3.1.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Arc};
 
+use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_LENGTH, header::HOST};
 use http_body::Body as _;
@@ -18,9 +19,10 @@ use super::{
 };
 use crate::{
     body::Body,
-    compile::{CompiledSnapshot, ServedApi},
+    compile::{CompiledApi, CompiledSnapshot, ServedApi},
+    cors::{CorsRequest, take_without_security},
     error_response,
-    flow::Selection,
+    flow::{Flows, Selection},
     message::{Request, Response},
     plan::CompiledPlan,
     server::{ConnectionFacts, Reply},
@@ -50,6 +52,8 @@ pub(super) struct Life<'s> {
     pub(super) plan: Option<&'s CompiledPlan>,
     pub(super) error: Option<Box<Failure>>,
     pub(super) transfer: Transfer,
+    /// Present if the API has cross-origin rules.
+    cors: Option<CorsRequest>,
     served: &'s ServedApi,
     snapshot: &'s CompiledSnapshot,
 }
@@ -116,13 +120,39 @@ impl<'s> Life<'s> {
                 request_body: body,
                 ..Transfer::default()
             },
+            cors: None,
             served: route.served,
             snapshot: route.snapshot,
         }
     }
 
+    /// Whether a policy wants to hear of the exchange.
+    pub(super) fn is_reported(&self) -> bool {
+        let reporting = self.exchange.reporting.as_ref();
+        self.served.api.analytics.is_enabled
+            && reporting.is_some_and(|reporting| !reporting.reporters.is_empty())
+    }
+
+    /// Begins to copy the messages if the API wants them logged and there is a log.
+    fn begin_log(&mut self, gateway: &Gateway) {
+        let Some(logging) = &self.served.api.analytics.logging else {
+            return;
+        };
+        if gateway.access_log.is_none() {
+            return;
+        }
+        self.transfer.capture = logging.begin(&self.exchange);
+        if let Some(capture) = &mut self.transfer.capture {
+            let request = &self.exchange.request;
+            let line = (&request.method, request.path.raw());
+            let body = std::mem::take(&mut self.transfer.request_body);
+            self.transfer.request_body = capture.entrypoint_request(line, &request.headers, body);
+        }
+    }
+
     /// Everything up to the response head, within the request timeout.
     pub(super) async fn run(&mut self, gateway: &Gateway) {
+        self.begin_log(gateway);
         let limit = gateway.context.settings.request_timeout;
         let lived = {
             let phases = pin!(self.phases(gateway));
@@ -150,34 +180,40 @@ impl<'s> Life<'s> {
         }
     }
 
-    /// The phases. Organisation flows (1, 12) and CORS (2, 11) will stand around them.
+    /// The phases. Organisation flows (1, 12) will stand around them.
     async fn phases(&mut self, gateway: &Gateway) -> Result<(), Interruption> {
         let ServedApi {
             api, subscriptions, ..
         } = self.served;
         let context = &gateway.context;
+        self.map_path(api);
+        // 2 CORS
+        let is_preflight = self.answer_preflight(api)?;
         // 3 security chain
-        self.buffer_request(context, api.security.needs().request_content)
-            .await?;
-        let hasher = self.snapshot.hasher();
-        // The plan is known even when its own check fails, for logs and templates.
-        let authenticated = api
-            .security
-            .authenticate(&mut self.exchange, subscriptions, hasher);
-        let plan = authenticated?;
-        self.plan = Some(plan);
+        if !is_preflight {
+            self.buffer_request(context, api.security.needs().request_content)
+                .await?;
+            let hasher = self.snapshot.hasher();
+            // The plan is known even when its own check fails, for logs and templates.
+            let authenticated =
+                api.security
+                    .authenticate(&mut self.exchange, subscriptions, hasher);
+            self.plan = Some(authenticated?);
+        }
+        let no_flows = Flows::default();
+        let of_plan = self.plan.map_or(&no_flows, |plan| &plan.flows);
         // 4 before the API: path parameters, client identifier
-        plan.flows.collect_parameters(&mut self.exchange);
+        of_plan.collect_parameters(&mut self.exchange);
         api.flows.collect_parameters(&mut self.exchange);
         self.client_identifier = Some(self.identify());
         // 6 and 7 flows on the request; plan first, each chain chosen once
-        let selectors = plan.flows.selector_needs() | api.flows.selector_needs();
+        let selectors = of_plan.selector_needs() | api.flows.selector_needs();
         self.buffer_request(context, selectors.request_content)
             .await?;
-        let plan_flows = plan.flows.select(&self.exchange);
-        let mut needs = plan.flows.needs(&plan_flows);
+        let plan_flows = of_plan.select(&self.exchange);
+        let mut needs = of_plan.needs(&plan_flows);
         self.buffer_request(context, needs.request_content).await?;
-        self.run_flows(context, &plan.flows, &plan_flows, Phase::Request)
+        self.run_flows(context, of_plan, &plan_flows, Phase::Request)
             .await?;
         let api_flows = api.flows.select(&self.exchange);
         if api.is_match_required && plan_flows.is_empty() && api_flows.is_empty() {
@@ -189,20 +225,58 @@ impl<'s> Life<'s> {
         self.run_flows(context, &api.flows, &api_flows, Phase::Request)
             .await?;
         // 8 the endpoint, or what a policy put in its place
-        call::invoke(self, gateway, api).await?;
+        if !is_preflight {
+            call::invoke(self, gateway, api).await?;
+        }
         // 9 and 10 flows on the response, in the same order
         self.buffer_response(context, needs.response_content)
             .await?;
-        self.run_flows(context, &plan.flows, &plan_flows, Phase::Response)
+        self.run_flows(context, of_plan, &plan_flows, Phase::Response)
             .await?;
         self.run_flows(context, &api.flows, &api_flows, Phase::Response)
             .await
     }
 
+    /// Names the path for records and policies.
+    fn map_path(&mut self, api: &CompiledApi) {
+        if let Some(mapped) = api.path_mappings.find(self.exchange.request.path.info()) {
+            let mapped = Arc::clone(mapped);
+            self.exchange.attributes.set_platform("mapped-path", mapped);
+        }
+    }
+
+    /// Answers a preflight request, unless the API's flows may add to the answer: then the answer
+    /// stands in the exchange, and `true` says that neither plan nor endpoint take part.
+    fn answer_preflight(&mut self, api: &CompiledApi) -> Result<bool, Interruption> {
+        let Some(cors) = &api.cors else {
+            return Ok(false);
+        };
+        let request = &self.exchange.request;
+        let met = self
+            .cors
+            .insert(cors.classify(&request.method, &request.headers));
+        if matches!(met, CorsRequest::Simple(_)) {
+            return Ok(false);
+        }
+        let headers = cors.preflight(&request.headers)?;
+        take_without_security(&mut self.exchange);
+        if cors.runs_policies() {
+            self.exchange.response.headers = headers.into();
+            return Ok(true);
+        }
+        Err(Interruption::Answered(Box::new(
+            tidegate_policy::Response {
+                status: StatusCode::OK,
+                headers,
+                body: Bytes::new(),
+            },
+        )))
+    }
+
     async fn run_flows(
         &mut self,
         context: &Context,
-        flows: &crate::flow::Flows,
+        flows: &Flows,
         selection: &Selection,
         phase: Phase,
     ) -> Result<(), Interruption> {
@@ -300,6 +374,12 @@ impl<'s> Life<'s> {
         if let Some(identifier) = self.client_identifier.clone() {
             headers.set(CLIENT_IDENTIFIER.clone(), identifier);
         }
+        // 11 CORS
+        if let (Some(cors), Some(CorsRequest::Simple(origin))) =
+            (&self.served.api.cors, self.cors.take())
+        {
+            cors.finish(origin, &mut headers);
+        }
         if let Some(upstream) = self.transfer.upgrade.take() {
             let response = Response {
                 status: StatusCode::SWITCHING_PROTOCOLS,
@@ -314,6 +394,10 @@ impl<'s> Life<'s> {
                 Body::full(content)
             }
             None => std::mem::take(&mut self.transfer.response_body),
+        };
+        let body = match &mut self.transfer.capture {
+            Some(capture) => capture.entrypoint_response(facts.status, &headers, body),
+            None => body,
         };
         Reply::Response(Response {
             status: facts.status,

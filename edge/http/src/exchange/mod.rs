@@ -26,7 +26,7 @@ use tidegate_policy::{NodeFacts as PolicyNode, Services};
 
 use crate::{
     Live,
-    access_log::{AccessLog, AccessRecord},
+    access_log::AccessLog,
     body::Body,
     clock::{SystemAmbient, now_ms},
     compile::NodeFacts,
@@ -41,7 +41,7 @@ use crate::{
 use self::{
     client::AnonymousClients,
     life::Life,
-    observed::Head,
+    observed::{Account, Head},
     worker_snapshot::{Route, WorkerSnapshot},
 };
 
@@ -176,7 +176,9 @@ impl Gateway {
             timestamp_ms: now_ms(),
         };
         let is_head = request.parts.method == Method::HEAD;
-        let head = self.access_log.as_ref().map(|_| Head::of(&request.parts));
+        let is_recorded = route.served.api.analytics.is_enabled;
+        let log = self.access_log.as_ref().filter(|_| is_recorded);
+        let head = log.map(|_| Head::of(&request.parts));
         let mut unanswered = Unanswered {
             gateway: self,
             counters: snapshot.counters(route, &self.metrics),
@@ -195,11 +197,9 @@ impl Gateway {
         }
         let reply = unanswered.life.finish();
         let status = status(&reply);
-        match (unanswered.account(status), &self.access_log) {
-            (Some(record), Some(log)) => {
-                observed::log_when_sent(reply, record, is_head, log, &self.metrics)
-            }
-            _ => reply,
+        match unanswered.account(status) {
+            Some(account) => observed::close_when_sent(reply, account, is_head),
+            None => reply,
         }
     }
 
@@ -224,7 +224,8 @@ impl Gateway {
                 let head = Head::of(request);
                 let record = head.unrouted(&ids, connection, &self.context.node, arrival);
                 let is_head = request.method == Method::HEAD;
-                observed::log_when_sent(reply, record, is_head, log, &self.metrics)
+                let account = Account::logged(record, log, &self.metrics);
+                observed::close_when_sent(reply, account, is_head)
             }
             None => reply,
         }
@@ -236,7 +237,7 @@ struct Unanswered<'a> {
     gateway: &'a Gateway,
     counters: &'a ApiCounters,
     arrival: Arrival,
-    /// Present while the access log is on.
+    /// Present if the access log hears of the request.
     head: Option<Head>,
     life: Life<'a>,
     is_answered: bool,
@@ -244,13 +245,21 @@ struct Unanswered<'a> {
 
 impl Unanswered<'_> {
     /// Counts the request once, and makes its record if one is wanted.
-    fn account(&mut self, status: StatusCode) -> Option<Box<AccessRecord>> {
+    fn account(&mut self, status: StatusCode) -> Option<Account> {
         self.is_answered = true;
         let duration = self.arrival.instant.elapsed();
-        let metrics = &self.gateway.metrics;
-        metrics.answered(self.counters, status, duration);
-        let head = self.head.take()?;
-        Some(head.record(&self.life, status, self.arrival))
+        let gateway = self.gateway;
+        gateway.metrics.answered(self.counters, status, duration);
+        let log = gateway.access_log.as_ref().filter(|_| self.head.is_some());
+        let head = self.head.take().or_else(|| {
+            // Policies that report hear of the request whether or not there is a log.
+            let is_reported = self.life.is_reported();
+            is_reported.then(|| Head::of_exchange(&self.life.exchange))
+        })?;
+        let record = head.record(&self.life, status, self.arrival);
+        let (metrics, services) = (&gateway.metrics, &gateway.context.services);
+        let life = &mut self.life;
+        Some(Account::of_exchange(record, life, log, metrics, services))
     }
 }
 
@@ -259,9 +268,8 @@ impl Drop for Unanswered<'_> {
         if self.is_answered {
             return;
         }
-        let record = self.account(client_closed_request());
-        if let (Some(record), Some(log)) = (record, &self.gateway.access_log) {
-            observed::log_abandoned(record, log, &self.gateway.metrics);
+        if let Some(account) = self.account(client_closed_request()) {
+            observed::close_abandoned(account);
         }
     }
 }

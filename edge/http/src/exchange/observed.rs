@@ -4,11 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, Version, header::CONTENT_LENGTH, header::HOST};
 use http_body::Body as _;
-use tidegate_policy::NodeFacts;
+use tidegate_expression::Value;
+use tidegate_policy::{Exchange, NodeFacts, Reporting, Services};
 
 use super::{Arrival, forwarded::TransactionIds, life::Life};
 use crate::{
     access_log::{AccessLog, AccessRecord},
+    analytics::Capture,
     body::{BodyEnd, BodyError},
     message::RequestParts,
     metrics::WorkerMetrics,
@@ -20,6 +22,9 @@ pub(super) const CLIENT_ABORTED: &str = "CLIENT_ABORTED_DURING_RESPONSE_ERROR";
 
 /// Key of a response that the endpoint broke off after its head.
 const UPSTREAM_ABORTED: &str = "UPSTREAM_ABORTED_DURING_RESPONSE";
+
+/// Stands for an API or application that nobody knows.
+const UNKNOWN: &str = "1";
 
 /// What a record keeps of the request as it arrived.
 pub(super) struct Head {
@@ -39,6 +44,18 @@ impl Head {
             uri: request.uri.path().to_owned(),
             version: version(request.version),
             length: text(&CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        }
+    }
+
+    /// The same of a request that policies may have changed since.
+    pub(super) fn of_exchange(exchange: &Exchange) -> Self {
+        let request = &exchange.request;
+        Self {
+            method: request.method.as_str().to_owned(),
+            host: request.host().to_owned(),
+            uri: request.path.raw().to_owned(),
+            version: version(request.version),
+            length: None,
         }
     }
 
@@ -64,6 +81,8 @@ impl Head {
             } else {
                 "http"
             },
+            api_id: Some(Arc::from(UNKNOWN)),
+            application_id: Some(Arc::from(UNKNOWN)),
             status: StatusCode::NOT_FOUND.as_u16(),
             remote_address: Some(connection.remote.ip().to_string()),
             local_address: Some(connection.local.ip()),
@@ -95,10 +114,10 @@ impl Head {
             api_id: shared(&exchange.api.id),
             api_name: shared(&exchange.api.name),
             plan_id: exchange.plan.as_ref().and_then(|plan| shared(&plan.id)),
-            application_id: exchange
-                .subscription
-                .as_ref()
-                .and_then(|subscription| shared(&subscription.application)),
+            application_id: exchange.subscription.as_ref().map_or_else(
+                || shared(UNKNOWN),
+                |subscription| shared(&subscription.application),
+            ),
             subscription_id: exchange
                 .subscription
                 .as_ref()
@@ -111,6 +130,7 @@ impl Head {
             http_method: self.method,
             host: self.host,
             uri: self.uri,
+            mapped_path: mapped_path(exchange),
             http_version: self.version,
             scheme: exchange.request.scheme,
             status: status.as_u16(),
@@ -145,15 +165,111 @@ impl Head {
     }
 }
 
-/// Sends the record off once the response is complete or given up. `is_bodyless` tells that the
+/// A record with what becomes of it when the exchange is over.
+pub(super) struct Account {
+    pub(super) record: Box<AccessRecord>,
+    capture: Option<Box<Capture>>,
+    reporting: Option<Box<Reporting>>,
+    log: Option<AccessLog>,
+    metrics: Arc<WorkerMetrics>,
+    /// Present if policies want to be told.
+    services: Option<Services>,
+}
+
+impl Account {
+    /// The account of a request that only the log hears of.
+    pub(super) fn logged(
+        record: Box<AccessRecord>,
+        log: &AccessLog,
+        metrics: &Arc<WorkerMetrics>,
+    ) -> Self {
+        Self {
+            record,
+            capture: None,
+            reporting: None,
+            log: Some(log.clone()),
+            metrics: Arc::clone(metrics),
+            services: None,
+        }
+    }
+
+    /// The account of an exchange, with what policies added to it.
+    pub(super) fn of_exchange(
+        record: Box<AccessRecord>,
+        life: &mut Life<'_>,
+        log: Option<&AccessLog>,
+        metrics: &Arc<WorkerMetrics>,
+        services: &Services,
+    ) -> Self {
+        let reporting = life.exchange.reporting.take();
+        let is_reported = |reporting: &Box<Reporting>| !reporting.reporters.is_empty();
+        Self {
+            record,
+            capture: life.transfer.capture.take(),
+            services: reporting
+                .as_ref()
+                .filter(|reporting| is_reported(reporting))
+                .map(|_| services.clone()),
+            reporting,
+            log: log.cloned(),
+            metrics: Arc::clone(metrics),
+        }
+    }
+
+    /// Completes the record and hands it over.
+    fn close(self, bytes: u64, error: Option<&'static str>) {
+        let mut record = self.record;
+        record.response_content_length = Some(bytes);
+        if let Some(error) = error {
+            record.error_key = Some(error.to_owned());
+        }
+        let masks = self
+            .reporting
+            .as_ref()
+            .map_or(&[][..], |reporting| &reporting.masks);
+        record.log = self.capture.map(|capture| Box::new(capture.finish(masks)));
+        if let Some(reporting) = &self.reporting {
+            for (name, value) in &reporting.metrics {
+                let value = plain(value);
+                record
+                    .custom_metrics
+                    .insert(name.as_str().to_owned(), value);
+            }
+            if let Some(services) = &self.services
+                && let Ok(value) = serde_json::to_value(&*record)
+            {
+                for reporter in &reporting.reporters {
+                    reporter.report(&value, services);
+                }
+            }
+        }
+        if let Some(log) = &self.log
+            && log.record(record).is_err()
+        {
+            self.metrics.access_log_dropped();
+        }
+    }
+}
+
+/// A metric as JSON: numbers and flags stay what they are.
+fn plain(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(flag) => (*flag).into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        other => other.to_text().as_deref().unwrap_or_default().into(),
+    }
+}
+
+fn mapped_path(exchange: &Exchange) -> Option<Arc<str>> {
+    let mapped = exchange.attributes.get_platform("mapped-path")?.to_text()?;
+    Some(Arc::from(mapped.as_str()))
+}
+
+/// Closes the account once the response is complete or given up. `is_bodyless` tells that the
 /// response has no content whatever its body says: an answer to HEAD.
-pub(super) fn log_when_sent(
-    reply: Reply,
-    record: Box<AccessRecord>,
-    is_bodyless: bool,
-    log: &AccessLog,
-    metrics: &Arc<WorkerMetrics>,
-) -> Reply {
+pub(super) fn close_when_sent(reply: Reply, account: Account, is_bodyless: bool) -> Reply {
     match reply {
         Reply::Response(response) => {
             let status = response.status;
@@ -161,41 +277,22 @@ pub(super) fn log_when_sent(
                 is_bodyless || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
             Reply::Response(response.map(|body| {
                 if is_bodyless || body.is_end_stream() {
-                    write(record, 0, None, log, metrics);
+                    account.close(0, None);
                     return body;
                 }
-                let (log, metrics) = (log.clone(), Arc::clone(metrics));
-                body.observed(move |bytes, end| {
-                    write(record, bytes, error_key(end), &log, &metrics)
-                })
+                body.observed(move |bytes, end| account.close(bytes, error_key(end)))
             }))
         }
         upgrade @ Reply::Upgrade { .. } => {
-            write(record, 0, None, log, metrics);
+            account.close(0, None);
             upgrade
         }
     }
 }
 
-/// Sends the record of a request off whose client left before it was answered.
-pub(super) fn log_abandoned(record: Box<AccessRecord>, log: &AccessLog, metrics: &WorkerMetrics) {
-    write(record, 0, Some(CLIENT_ABORTED), log, metrics);
-}
-
-fn write(
-    mut record: Box<AccessRecord>,
-    bytes: u64,
-    error: Option<&'static str>,
-    log: &AccessLog,
-    metrics: &WorkerMetrics,
-) {
-    record.response_content_length = Some(bytes);
-    if let Some(error) = error {
-        record.error_key = Some(error.to_owned());
-    }
-    if log.record(record).is_err() {
-        metrics.access_log_dropped();
-    }
+/// Closes the account of a request whose client left before it was answered.
+pub(super) fn close_abandoned(account: Account) {
+    account.close(0, Some(CLIENT_ABORTED));
 }
 
 fn error_key(end: BodyEnd<'_>) -> Option<&'static str> {

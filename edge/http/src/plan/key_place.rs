@@ -46,6 +46,12 @@ impl KeyPlace {
         Ok(place)
     }
 
+    /// The header a key comes in.
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
     /// The key of a request: the header's, else the query parameter's.
     ///
     /// An empty value is a credential too, one that fits nothing.

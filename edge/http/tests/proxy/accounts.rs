@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tidegate_edge_http::GatewaySettings;
 
 use crate::{
-    client::get,
+    client::{get, send},
     definition::{api, key_plan, object, snapshot, subscription},
     edge::{Edge, LogFile},
     upstream::Upstream,
@@ -61,4 +61,75 @@ fn every_request_is_counted_and_logged_without_its_key() {
     }
     assert_eq!(records[1]["error-key"], "GATEWAY_PLAN_UNRESOLVABLE");
     assert_eq!(records[2]["status"], 404);
+}
+
+#[test]
+fn messages_are_logged_as_the_definition_says_and_never_with_credentials() {
+    let (log, file) = LogFile::start();
+    let upstream = Upstream::echo("a");
+    let mut definition = api("api", "/a", &[&upstream.url()]);
+    definition["listeners"][0]["pathMappings"] = json!(["/orders/:id"]);
+    definition["analytics"] = json!({"enabled": true, "logging": {
+        "condition": "{#request.headers['X-Log'] != null}",
+        "mode": {"entrypoint": true, "endpoint": true},
+        "phase": {"request": true, "response": true},
+        "content": {"headers": true, "payload": true}}});
+    let edge = Edge::with(
+        &snapshot(1, vec![object(definition)], vec![]),
+        GatewaySettings::default(),
+        Some(log),
+    );
+    let fields = [("X-Log", "yes"), ("Authorization", "Bearer secret")];
+    let answer = send(
+        edge.address,
+        "POST",
+        "/a/orders/7?token=secret",
+        &fields,
+        "hello",
+    );
+    assert_eq!(answer.status, 200);
+    get(edge.address, "/a/orders/8", &[]);
+    let records = file.records(edge);
+    let logged = &records[0];
+    assert_eq!(logged["mapped-path"], "/orders/:id");
+    let log = &logged["log"];
+    assert_eq!(log["entrypoint-request"]["method"], "POST");
+    assert_eq!(log["entrypoint-request"]["uri"], "/a/orders/7");
+    assert_eq!(log["entrypoint-request"]["body"], "hello");
+    assert_eq!(
+        log["entrypoint-request"]["headers"]["authorization"],
+        json!(["*****"])
+    );
+    assert_eq!(log["endpoint-request"]["uri"], "/orders/7");
+    assert_eq!(log["endpoint-request"]["body"], "hello");
+    assert_eq!(log["endpoint-response"]["status"], 200);
+    assert_eq!(
+        log["entrypoint-response"]["headers"]["x-upstream"],
+        json!(["a"])
+    );
+    assert_eq!(log["entrypoint-response"]["body"], answer.body.as_str());
+    assert!(records[1].get("log").is_none(), "{}", records[1]);
+}
+
+#[test]
+fn an_api_without_analytics_leaves_no_record() {
+    let (log, file) = LogFile::start();
+    let upstream = Upstream::echo("a");
+    let mut silent = api("silent", "/s", &[&upstream.url()]);
+    silent["analytics"] = json!({"enabled": false});
+    let apis = vec![
+        object(silent),
+        object(api("told", "/t", &[&upstream.url()])),
+    ];
+    let edge = Edge::with(
+        &snapshot(1, apis, vec![]),
+        GatewaySettings::default(),
+        Some(log),
+    );
+    for path in ["/s", "/t", "/nowhere"] {
+        get(edge.address, path, &[]);
+    }
+    let records = file.records(edge);
+    let ids: Vec<_> = records.iter().map(|record| &record["api-id"]).collect();
+    assert_eq!(ids, [&json!("told"), &json!("1")], "an unknown API is 1");
 }

@@ -9,7 +9,7 @@ use tonic::{
 };
 use tonic_health::{
     ServingStatus,
-    pb::{HealthCheckRequest, health_client::HealthClient, health_check_response},
+    pb::{HealthCheckRequest, health_check_response, health_client::HealthClient},
     server::{HealthReporter, health_reporter},
 };
 

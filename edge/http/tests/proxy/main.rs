@@ -10,6 +10,7 @@
 
 mod accounts;
 mod client;
+mod cors;
 mod definition;
 mod edge;
 mod failover;
@@ -21,6 +22,7 @@ mod http2;
 mod left;
 mod outbound_proxy;
 mod plans;
+mod protocol;
 mod routing;
 mod streaming;
 mod swap;
