@@ -38,6 +38,8 @@ pub struct Acceptor {
     pub host: Option<String>,
     /// Normalised path.
     pub path: String,
+    /// Servers of the edge it is bound to; empty means all.
+    pub servers: Arc<[String]>,
     /// Place in the definition, for refusals.
     pub place: String,
 }
@@ -224,12 +226,14 @@ fn path_mappings(api: &Api) -> Result<PathMappings, RefusedApi> {
 
 fn acceptors(api: &Api) -> Box<[Acceptor]> {
     let paths = http_listeners(api).flat_map(|(index, http)| {
+        let servers: Arc<[String]> = http.servers.as_slice().into();
         http.paths
             .iter()
             .enumerate()
             .map(move |(path_index, path)| Acceptor {
                 host: path.host.clone(),
                 path: normalise(&path.path),
+                servers: Arc::clone(&servers),
                 place: format!("listeners[{index}].paths[{path_index}]"),
             })
     });

@@ -25,7 +25,7 @@ pub use api::{CompiledApi, RefusedApi};
 
 use crate::{
     plan::{ApiKeyHasher, ApiSubscriptions},
-    routing::{Router, RouterBuilder},
+    routing::{self, Bound, Routers},
     upstream::ProxyOptions,
 };
 
@@ -82,7 +82,7 @@ pub struct CompiledSnapshot {
     /// Environment of the view.
     pub environment: String,
     apis: Box<[ServedApi]>,
-    router: Router,
+    routers: Routers,
     hasher: Arc<ApiKeyHasher>,
     pepper_digest: [u8; 32],
 }
@@ -125,10 +125,10 @@ impl CompiledSnapshot {
         &self.apis
     }
 
-    /// The router; its targets are positions in [`CompiledSnapshot::apis`].
+    /// The routers; their targets are positions in [`CompiledSnapshot::apis`].
     #[must_use]
-    pub fn router(&self) -> &Router {
-        &self.router
+    pub fn routers(&self) -> &Routers {
+        &self.routers
     }
 
     /// Hashes API keys for look-ups.
@@ -181,7 +181,7 @@ pub fn compile(
         });
     }
     apis.sort_by(|left, right| left.api.id.cmp(&right.api.id));
-    let router = route(&apis, &mut refused);
+    let routers = route(&apis, &mut refused);
     let pepper = snapshot.api_key_pepper.expose();
     let pepper_digest = sha256(pepper);
     let hasher = match previous {
@@ -194,7 +194,7 @@ pub fn compile(
         root: snapshot.root,
         environment: snapshot.environment.clone(),
         apis: apis.into(),
-        router,
+        routers,
         hasher,
         pepper_digest,
     };
@@ -276,29 +276,36 @@ fn index_subscriptions(
     Arc::new(subscriptions)
 }
 
-fn route(apis: &[ServedApi], refused: &mut Vec<ObjectRefusal>) -> Router {
-    let mut builder = RouterBuilder::default();
-    for (number, served) in (0_u32..).zip(apis) {
-        for acceptor in &served.api.acceptors {
-            let added = builder.add(acceptor.host.as_deref(), &acceptor.path, number);
-            let Err(duplicate) = added else { continue };
-            let holder = apis
-                .get(duplicate.holder as usize)
-                .map(|holder| holder.api.id.as_str());
-            refused.push(ObjectRefusal {
-                kind: ObjectKind::Api,
-                id: served.api.id.as_str().to_owned(),
-                code: "path-conflict",
-                path: acceptor.place.clone(),
-                message: format!(
-                    "path {} belongs to API {}",
-                    duplicate.path,
-                    holder.unwrap_or_default()
-                ),
-            });
-        }
-    }
-    builder.build()
+fn route(apis: &[ServedApi], refused: &mut Vec<ObjectRefusal>) -> Routers {
+    let acceptors = (0_u32..).zip(apis).flat_map(|(number, served)| {
+        let acceptors = served.api.acceptors.iter();
+        acceptors.map(move |acceptor| Bound {
+            host: acceptor.host.as_deref(),
+            path: &acceptor.path,
+            servers: &acceptor.servers,
+            target: number,
+        })
+    });
+    routing::build(acceptors, |lost, duplicate| {
+        let api = |number: u32| apis.get(number as usize).map(|served| &served.api);
+        let Some(loser) = api(lost.target) else {
+            return;
+        };
+        let holder = api(duplicate.holder).map_or("", |holder| holder.id.as_str());
+        let is_lost = |acceptor: &&api::Acceptor| {
+            acceptor.path == lost.path && acceptor.host.as_deref() == lost.host
+        };
+        let place = loser.acceptors.iter().find(is_lost);
+        refused.push(ObjectRefusal {
+            kind: ObjectKind::Api,
+            id: loser.id.as_str().to_owned(),
+            code: "path-conflict",
+            path: place
+                .map(|acceptor| acceptor.place.clone())
+                .unwrap_or_default(),
+            message: format!("path {} belongs to API {holder}", duplicate.path),
+        });
+    })
 }
 
 fn digest_of(object: &ApiObject) -> [u8; 32] {

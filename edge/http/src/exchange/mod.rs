@@ -282,7 +282,7 @@ fn client_closed_request() -> StatusCode {
 impl Handler for Gateway {
     async fn handle(&self, request: Request, connection: &Rc<ConnectionFacts>) -> Reply {
         let snapshot = self.current();
-        match snapshot.route(&request.parts) {
+        match snapshot.route(&request.parts, connection.server_id) {
             Some(route) => self.answer(&snapshot, &route, request, connection).await,
             None => self.not_found(&request.parts, connection),
         }

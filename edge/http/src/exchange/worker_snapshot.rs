@@ -51,11 +51,12 @@ impl WorkerSnapshot {
         self.snapshot.as_ref()
     }
 
-    /// Finds the API for a request's host and path.
-    pub(super) fn route(&self, request: &RequestParts) -> Option<Route<'_>> {
+    /// Finds the API for a request's host and path on the server that took its connection.
+    pub(super) fn route(&self, request: &RequestParts, server_id: &str) -> Option<Route<'_>> {
         let snapshot = self.snapshot.as_deref()?;
         let host = request.headers.find_text(&HOST);
-        let found = snapshot.router().find(host, request.uri.path())?;
+        let router = snapshot.routers().of(server_id);
+        let found = router.find(host, request.uri.path())?;
         let index = found.target as usize;
         let served = snapshot.apis().get(index)?;
         let mine = self.apis.get(index)?.get_or_init(|| WorkerApi::new(served));

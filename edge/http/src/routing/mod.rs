@@ -5,6 +5,7 @@
 //! bytes (percent-encoding untouched, case-sensitive), hosts ignore ASCII case.
 
 mod path_table;
+mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use ahash::RandomState;
 
 pub use path_table::{PathTable, PathTableBuilder};
+pub use servers::{Bound, Routers, SERVER_IDS, build};
 
 /// Longest host name looked up without going to the heap; DNS names end at 253 bytes.
 const HOST_BYTES_MAX: usize = 261;
