@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tenant: None,
         region: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        system_proxy: None,
     };
     let compilation = compile(&configuration, None, &node);
     if let Some(refused) = compilation.refused.first() {
