@@ -3,7 +3,7 @@
 set -eu
 
 # program:package pairs
-needed="cc:build-essential curl:curl clang:clang ccache:ccache mold:mold make:make git:git nginx:nginx-light wrk:wrk"
+needed="cc:build-essential curl:curl clang:clang ccache:ccache mold:mold make:make git:git nginx:nginx-light wrk:wrk redis-server:redis-server slapd:slapd"
 
 missing=""
 for pair in $needed; do

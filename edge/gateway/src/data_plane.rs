@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::{
+    RootCertStore, ServerConfig,
+    server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tidegate_edge_http::{
     Gateway, GatewayParts, GatewaySettings, Live,
@@ -16,7 +19,7 @@ use tidegate_edge_http::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Https};
+use crate::config::{ClientAuth, Config, Https};
 
 /// Why the data plane cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,8 @@ pub(crate) enum DataPlaneError {
     },
     #[error("certificate and key do not fit together")]
     Tls(#[from] rustls::Error),
+    #[error("certificates of clients cannot be checked")]
+    ClientVerifier(#[from] VerifierBuilderError),
     #[error("the access log cannot be opened")]
     AccessLog(#[source] io::Error),
     #[error("endpoints cannot be watched")]
@@ -69,6 +74,7 @@ impl DataPlane {
         let watched = Arc::clone(live);
         let (node, live, metrics) = (node.clone(), Arc::clone(live), metrics.clone());
         let (workers, outbound) = (config.workers, config.outbound.clone());
+        let policy_settings = config.policy_settings.clone();
         let make_handler = move |_worker: usize| {
             Gateway::new(GatewayParts {
                 live: Arc::clone(&live),
@@ -77,6 +83,7 @@ impl DataPlane {
                 access_log: log.clone(),
                 settings: GatewaySettings {
                     outbound: outbound.clone(),
+                    policy_settings: policy_settings.clone(),
                     ..GatewaySettings::default()
                 },
                 workers,
@@ -117,9 +124,38 @@ fn https_bind(
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(pem(&https.certificate))?;
     let key = PrivateKeyDer::from_pem_file(&https.key).map_err(pem(&https.key))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let builder = ServerConfig::builder();
+    let builder = match client_verifier(&https.client_auth)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok((https.address, Arc::new(ArcSwap::from_pointee(config))))
+}
+
+/// Who checks the certificates of clients; nobody if they are not asked.
+fn client_verifier(
+    client_auth: &ClientAuth,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, DataPlaneError> {
+    let (path, is_required) = match client_auth {
+        ClientAuth::None => return Ok(None),
+        ClientAuth::Request(path) => (path, false),
+        ClientAuth::Required(path) => (path, true),
+    };
+    let pem = |source| DataPlaneError::Pem {
+        path: path.clone(),
+        source,
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(pem)? {
+        roots.add(certificate.map_err(pem)?)?;
+    }
+    let builder = WebPkiClientVerifier::builder(Arc::new(roots));
+    let builder = if is_required {
+        builder
+    } else {
+        builder.allow_unauthenticated()
+    };
+    Ok(Some(builder.build()?))
 }

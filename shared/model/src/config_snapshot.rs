@@ -84,6 +84,9 @@ pub struct SubscriptionObject {
     /// OAuth client id of the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// Client certificate of the application: 64 hexadecimal digits of the SHA-256 of its DER.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
     /// Valid from, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting_ms: Option<u64>,

@@ -1,7 +1,7 @@
 //! The policies and plan security kinds of this release.
 
 use serde_json::Value;
-use tidegate_policy::RegisteredPolicy;
+use tidegate_policy::{ConfigError, RegisteredPolicy};
 
 use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
@@ -25,10 +25,13 @@ use crate::json_threat_protection::JsonThreatProtection;
 use crate::json_to_json::JsonToJson;
 use crate::json_validation::JsonValidation;
 use crate::json_xml::JsonXml;
+use crate::jwt::{Jwt, JwtConfig, JwtVerifier};
 use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
 use crate::mock::Mock;
 use crate::oas_validation::OasValidation;
+use crate::mtls::MtlsConfig;
+use crate::oauth2::{OAuth2, OAuth2Config, OAuth2Verifier};
 use crate::override_request_method::OverrideRequestMethod;
 use crate::quota::Quota;
 use crate::rate_limit::RateLimit;
@@ -71,9 +74,11 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &JsonToJson,
     &JsonValidation,
     &JsonXml,
+    &Jwt,
     &Latency,
     &Mock,
     &OasValidation,
+    &OAuth2,
     &OverrideRequestMethod,
     &Quota,
     &RateLimit,
@@ -99,10 +104,29 @@ pub const SECURITY_KINDS: &[SecurityKind] = &[
     SecurityKind {
         name: crate::api_key::NAME,
         schema: || schemars::schema_for!(ApiKeyConfig).to_value(),
+        check: |configuration| ApiKeyConfig::parse(configuration).map(drop),
+    },
+    SecurityKind {
+        name: crate::jwt::NAME,
+        schema: || schemars::schema_for!(JwtConfig).to_value(),
+        check: |configuration| JwtVerifier::compile(&JwtConfig::parse(configuration)?).map(drop),
     },
     SecurityKind {
         name: crate::key_less::NAME,
         schema: || schemars::schema_for!(KeyLessConfig).to_value(),
+        check: |_| Ok(()),
+    },
+    SecurityKind {
+        name: crate::mtls::NAME,
+        schema: || schemars::schema_for!(MtlsConfig).to_value(),
+        check: |_| Ok(()),
+    },
+    SecurityKind {
+        name: crate::oauth2::NAME,
+        schema: || schemars::schema_for!(OAuth2Config).to_value(),
+        check: |configuration| {
+            OAuth2Verifier::compile(&OAuth2Config::parse(configuration)?).map(drop)
+        },
     },
 ];
 
@@ -113,6 +137,8 @@ pub struct SecurityKind {
     pub name: &'static str,
     /// JSON Schema of the configuration (draft 2020-12).
     pub schema: fn() -> Value,
+    /// Checks what the schema cannot say, such as keys and expressions.
+    pub check: fn(&Value) -> Result<(), ConfigError>,
 }
 
 /// Finds a policy by the `policy` member of a step.

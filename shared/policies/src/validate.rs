@@ -1,13 +1,13 @@
 //! Checks of a whole definition: configurations when it is saved, support when it is deployed.
 
-use tidegate_model::api::{Api, Flow, Plan, PlanStatus, Selector, Step};
+use tidegate_model::api::{Api, Flow, Plan, PlanStatus, Resource, Selector, Step};
 use tidegate_model::{Notice, Violation};
 use tidegate_policy::{CompileContext, Phase, RegisteredPolicy};
 
-use crate::api_key::{self, ApiKeyConfig};
 use crate::compile::{compile_condition, compile_step, configuration_violation, undeployable_step};
 use crate::configuration::check;
 use crate::registry::{find, find_security};
+use crate::resources::find_resource;
 
 /// Checks the configuration of every step and plan, enabled or not, and compiles every expression.
 ///
@@ -24,6 +24,9 @@ pub fn validate_api(api: &Api) -> (Vec<Violation>, Vec<Notice>) {
     }
     for (index, plan) in api.plans.iter().enumerate() {
         findings.plan(plan, &format!("plans[{index}]"));
+    }
+    for (index, resource) in api.resources.iter().enumerate() {
+        findings.resource(resource, &format!("resources[{index}]"));
     }
     (findings.violations, findings.notices)
 }
@@ -43,6 +46,15 @@ pub fn undeployable(api: &Api) -> Vec<Violation> {
             }
         }
     }
+    for (index, resource) in api.resources.iter().enumerate() {
+        if resource.enabled && find_resource(&resource.kind).is_none() {
+            violations.push(Violation::new(
+                format!("resources[{index}].type"),
+                &resource.kind,
+                "a kind of resource that Tidegate has (disable it to deploy without it)",
+            ));
+        }
+    }
     for (index, plan) in api
         .plans
         .iter()
@@ -55,7 +67,7 @@ pub fn undeployable(api: &Api) -> Vec<Violation> {
             violations.push(Violation::new(
                 format!("plans[{index}].security.type"),
                 security.kind.as_str(),
-                "key-less or api-key, the kinds of plan security that Tidegate has",
+                "a kind of plan security that Tidegate has",
             ));
         }
     }
@@ -192,10 +204,28 @@ impl Findings<'_> {
         self.notices.extend(found.notices);
         let is_well_formed = found.violations.is_empty();
         self.violations.extend(found.violations);
-        if is_well_formed
-            && kind.name == api_key::NAME
-            && let Err(error) = ApiKeyConfig::parse(&security.configuration)
-        {
+        if is_well_formed && let Err(error) = (kind.check)(&security.configuration) {
+            self.violations.push(configuration_violation(error, &place));
+        }
+    }
+
+    fn resource(&mut self, resource: &Resource, path: &str) {
+        let Some(kind) = find_resource(&resource.kind) else {
+            let message = format!(
+                "'{}': kept, but Tidegate has no such resource",
+                resource.kind
+            );
+            let path = format!("{path}.type");
+            self.notices
+                .push(Notice::new("unknown-resource", path, message));
+            return;
+        };
+        let place = format!("{path}.configuration");
+        let found = check(&resource.configuration, &(kind.schema)(), &place);
+        self.notices.extend(found.notices);
+        let is_well_formed = found.violations.is_empty();
+        self.violations.extend(found.violations);
+        if is_well_formed && let Err(error) = (kind.parse)(&resource.configuration) {
             self.violations.push(configuration_violation(error, &place));
         }
     }

@@ -118,8 +118,19 @@ const RULES: &[Rule] = &[
         never: &["openraft", "rocksdb"],
     },
     Rule {
+        name: "tidegate-edge-resources",
+        workspace: &[
+            "tidegate-expression",
+            "tidegate-model",
+            "tidegate-policies",
+            "tidegate-policy",
+        ],
+        never: &["tonic"],
+    },
+    Rule {
         name: "tidegate-edge-http",
         workspace: &[
+            "tidegate-edge-resources",
             "tidegate-expression",
             "tidegate-model",
             "tidegate-policies",

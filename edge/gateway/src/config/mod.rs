@@ -5,9 +5,11 @@ mod raw;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +18,7 @@ use tidegate_edge_http::{
     outbound::OutboundSettings,
     upstream::{AddressRule, ProxyOptions},
 };
-use tidegate_model::TagSelector;
+use tidegate_model::{Secret, TagSelector};
 use tidegate_telemetry::LogFormat;
 use tidegate_view::RootPin;
 
@@ -68,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) control: Control,
     pub(crate) listen: Listen,
     pub(crate) workers: usize,
+    /// Settings that policies read by name; some are keys.
+    pub(crate) policy_settings: Secret<Arc<BTreeMap<String, String>>>,
     pub(crate) outbound: OutboundSettings,
     pub(crate) access_log: Option<AccessLogTarget>,
     pub(crate) drain_timeout: Duration,
@@ -108,6 +112,18 @@ pub(crate) struct Https {
     pub(crate) address: SocketAddr,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+    pub(crate) client_auth: ClientAuth,
+}
+
+/// Whether HTTPS clients show certificates, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClientAuth {
+    /// They are not asked.
+    None,
+    /// They are asked; one that shows a certificate shows one of these authorities.
+    Request(PathBuf),
+    /// Without a certificate of these authorities there is no connection.
+    Required(PathBuf),
 }
 
 impl Config {
@@ -159,10 +175,22 @@ impl Config {
             },
             listen: Listen {
                 http: address("http", raw.http.as_deref().unwrap_or(HTTP))?,
-                https: https(raw.https.as_deref(), raw.tls_cert, raw.tls_key)?,
+                https: match raw.https.as_deref() {
+                    None => None,
+                    Some(text) => Some(Https {
+                        address: address("https", text)?,
+                        certificate: raw.tls_cert.ok_or(ConfigError::Missing("tls-cert"))?,
+                        key: raw.tls_key.ok_or(ConfigError::Missing("tls-key"))?,
+                        client_auth: client_auth(
+                            raw.tls_client_auth.as_deref(),
+                            raw.tls_client_ca,
+                        )?,
+                    }),
+                },
                 technical: address("technical", raw.technical.as_deref().unwrap_or(TECHNICAL))?,
             },
             workers,
+            policy_settings: Secret::new(Arc::new(raw.policy_settings.unwrap_or_default())),
             outbound: OutboundSettings {
                 addresses: if raw.allow_link_local.unwrap_or(false) {
                     AddressRule::Any
@@ -229,17 +257,18 @@ fn system_proxy(text: &str) -> Result<ProxyOptions, ConfigError> {
     })
 }
 
-fn https(
-    text: Option<&str>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-) -> Result<Option<Https>, ConfigError> {
-    let Some(text) = text else { return Ok(None) };
-    Ok(Some(Https {
-        address: address("https", text)?,
-        certificate: certificate.ok_or(ConfigError::Missing("tls-cert"))?,
-        key: key.ok_or(ConfigError::Missing("tls-key"))?,
-    }))
+fn client_auth(mode: Option<&str>, ca: Option<PathBuf>) -> Result<ClientAuth, ConfigError> {
+    let mode = mode.unwrap_or("none");
+    let wanted = match mode {
+        "none" => return Ok(ClientAuth::None),
+        "request" => ClientAuth::Request,
+        "required" => ClientAuth::Required,
+        other => {
+            let expected = "none, request or required";
+            return Err(invalid("tls-client-auth", other, expected));
+        }
+    };
+    ca.map(wanted).ok_or(ConfigError::Missing("tls-client-ca"))
 }
 
 fn control_urls(text: Option<&str>) -> Result<Vec<String>, ConfigError> {

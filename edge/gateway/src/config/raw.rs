@@ -1,6 +1,6 @@
 //! Settings as people write them: flags, variables `TIDEGATE_…`, or a TOML file, in this order.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -47,6 +47,12 @@ pub(crate) struct RawConfig {
     /// Key of the certificate, PEM.
     #[arg(long, env = "TIDEGATE_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Whether HTTPS clients show certificates: `none`, `request` or `required`.
+    #[arg(long, env = "TIDEGATE_TLS_CLIENT_AUTH", value_name = "MODE")]
+    pub(crate) tls_client_auth: Option<String>,
+    /// Certificate authorities of HTTPS clients, PEM; needed to request their certificates.
+    #[arg(long, env = "TIDEGATE_TLS_CLIENT_CA", value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
     /// Address of health, metrics and node information.
     #[arg(long, env = "TIDEGATE_TECHNICAL", value_name = "ADDR")]
     pub(crate) technical: Option<String>,
@@ -67,6 +73,9 @@ pub(crate) struct RawConfig {
         hide_env_values = true
     )]
     pub(crate) system_proxy: Option<String>,
+    /// Settings that policies read by name, such as `policy.jwt.issuer.<issuer>.<key id>`; in the file only.
+    #[arg(skip)]
+    pub(crate) policy_settings: Option<BTreeMap<String, String>>,
     /// Access log: a file, `-` for standard output, or `off`.
     #[arg(
         long,
@@ -100,11 +109,14 @@ impl RawConfig {
             https: self.https.or(other.https),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
+            tls_client_auth: self.tls_client_auth.or(other.tls_client_auth),
+            tls_client_ca: self.tls_client_ca.or(other.tls_client_ca),
             technical: self.technical.or(other.technical),
             workers: self.workers.or(other.workers),
             tenant: self.tenant.or(other.tenant),
             allow_link_local: self.allow_link_local.or(other.allow_link_local),
             system_proxy: self.system_proxy.or(other.system_proxy),
+            policy_settings: self.policy_settings.or(other.policy_settings),
             access_log: self.access_log.or(other.access_log),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
             log_format: self.log_format.or(other.log_format),

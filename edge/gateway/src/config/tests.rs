@@ -10,6 +10,15 @@ fn raw() -> RawConfig {
     }
 }
 
+fn https() -> RawConfig {
+    RawConfig {
+        https: Some("127.0.0.1:0".to_owned()),
+        tls_cert: Some(PathBuf::from("edge.pem")),
+        tls_key: Some(PathBuf::from("edge.key")),
+        ..raw()
+    }
+}
+
 #[test]
 fn defaults_are_those_of_the_contract() {
     let config = Config::check(raw()).unwrap();
@@ -89,6 +98,20 @@ fn what_cannot_work_is_refused_by_name() {
             RawConfig {
                 https: Some("127.0.0.1:0".to_owned()),
                 ..raw()
+            },
+        ),
+        (
+            "--tls-client-ca",
+            RawConfig {
+                tls_client_auth: Some("required".to_owned()),
+                ..https()
+            },
+        ),
+        (
+            "--tls-client-auth",
+            RawConfig {
+                tls_client_auth: Some("maybe".to_owned()),
+                ..https()
             },
         ),
         (

@@ -12,8 +12,13 @@ use tidegate_model::{
         PlanMode, SecurityKind, Selector, Step,
     },
 };
-use tidegate_policies::{api_key::ApiKeyConfig, compile_steps};
-use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts};
+use tidegate_policies::{
+    api_key::ApiKeyConfig,
+    compile_steps,
+    jwt::{JwtConfig, JwtVerifier},
+    oauth2::{OAuth2Config, OAuth2Verifier},
+};
+use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts, Resources};
 
 use super::{NodeFacts, scope::DeployScope};
 use crate::{
@@ -123,7 +128,14 @@ pub(super) fn compile_api(
     if api.kind != ApiKind::Proxy || acceptors.is_empty() {
         return Ok(None);
     }
-    let facts = Arc::new(facts(object, &api));
+    let resources =
+        tidegate_edge_resources::build(object.id.as_str(), &api.resources).map_err(|error| {
+            RefusedApi {
+                path: error.path,
+                message: error.reason,
+            }
+        })?;
+    let facts = Arc::new(facts(object, &api, resources));
     let ctx = CompileContext {
         phase: Phase::Request,
         environment: &object.environment,
@@ -240,7 +252,7 @@ fn acceptors(api: &Api) -> Box<[Acceptor]> {
     paths.collect()
 }
 
-fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
+fn facts(object: &ApiObject, api: &Api, resources: Resources) -> ApiFacts {
     let mut properties = ValueMap::new();
     for property in &api.properties {
         properties.insert(
@@ -268,7 +280,7 @@ fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
         endpoints: Arc::new(endpoints),
         targets: Arc::new(targets(api)),
         dictionaries: Arc::new(ValueMap::new()),
-        resources: Arc::default(),
+        resources: Arc::new(resources),
     }
 }
 
@@ -306,10 +318,17 @@ fn compile_plan(
                 let keys = KeyPlace::from_config(&config);
                 Security::ApiKey(keys.map_err(|error| refusal(&place, &error))?)
             }
-            SecurityKind::Jwt | SecurityKind::OAuth2 | SecurityKind::Mtls => {
-                let kind = security.kind.as_str();
-                return Err(refusal(&place, &format!("this edge cannot check {kind}")));
+            SecurityKind::Jwt => {
+                let verifier = JwtConfig::parse(&security.configuration)
+                    .and_then(|config| JwtVerifier::compile(&config));
+                Security::Jwt(Box::new(verifier.map_err(|error| refusal(&place, &error))?))
             }
+            SecurityKind::OAuth2 => {
+                let verifier = OAuth2Config::parse(&security.configuration)
+                    .and_then(|config| OAuth2Verifier::compile(&config));
+                Security::OAuth2(Box::new(verifier.map_err(|error| refusal(&place, &error))?))
+            }
+            SecurityKind::Mtls => Security::Mtls,
         },
         None => return Err(refusal(&place, &"a standard plan needs security")),
     };

@@ -50,6 +50,7 @@ fn subscription(id: &str, hash: &str) -> Arc<SubscriptionObject> {
         plan: PlanId::parse("p").unwrap(),
         application: ApplicationId::parse("app").unwrap(),
         client_id: None,
+        client_certificate: None,
         starting_ms: None,
         ending_ms: None,
         metadata: std::collections::BTreeMap::new(),

@@ -91,6 +91,10 @@ impl<'s> Life<'s> {
         } else {
             "http"
         };
+        if let Some(tls) = &connection.tls {
+            facts.tls = Some(Arc::clone(&tls.shared));
+            facts.ssl = tls.ssl();
+        }
         facts.authority = parts
             .headers
             .find_shared(&HOST)
@@ -195,10 +199,11 @@ impl<'s> Life<'s> {
                 .await?;
             let hasher = self.snapshot.hasher();
             // The plan is known even when its own check fails, for logs and templates.
-            let authenticated =
-                api.security
-                    .authenticate(&mut self.exchange, subscriptions, hasher);
-            self.plan = Some(authenticated?);
+            let plan = api
+                .security
+                .authenticate(&mut self.exchange, subscriptions, hasher, &context.services)
+                .await?;
+            self.plan = Some(plan);
         }
         let no_flows = Flows::default();
         let of_plan = self.plan.map_or(&no_flows, |plan| &plan.flows);

@@ -11,6 +11,7 @@ mod worker_snapshot;
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     pin::pin,
     rc::Rc,
@@ -22,6 +23,7 @@ use futures::FutureExt as _;
 use http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use rand::rngs::SmallRng;
 use tidegate_expression::Text;
+use tidegate_model::Secret;
 use tidegate_policy::{NodeFacts as PolicyNode, Services};
 
 use crate::{
@@ -57,6 +59,8 @@ pub struct GatewaySettings {
     pub content_bytes_max: u64,
     /// What calls made by policies may reach.
     pub outbound: OutboundSettings,
+    /// Settings that policies read by name, such as keys of token issuers.
+    pub policy_settings: Secret<Arc<BTreeMap<String, String>>>,
 }
 
 impl Default for GatewaySettings {
@@ -67,6 +71,7 @@ impl Default for GatewaySettings {
             // A worker holds hundreds of requests at once: this keeps the worst case in gigabytes.
             content_bytes_max: 10 * 1024 * 1024,
             outbound: OutboundSettings::default(),
+            policy_settings: Secret::default(),
         }
     }
 }
@@ -126,8 +131,13 @@ impl Gateway {
         let exclusions = node.tags.exclusions().iter().map(|tag| format!("!{tag}"));
         let tags = node.tags.inclusions().iter().cloned().chain(exclusions);
         let pools = UpstreamPools::new(parts.workers);
+        let ambient = Arc::new(SystemAmbient);
+        let services = Services {
+            settings: Arc::clone(parts.settings.policy_settings.expose()),
+            ..outbound::services(ambient, &pools, &parts.settings.outbound)
+        };
         let context = Context {
-            services: outbound::services(Arc::new(SystemAmbient), &pools, &parts.settings.outbound),
+            services,
             node: Arc::new(PolicyNode {
                 id: node.id.as_str().into(),
                 version: node.version.as_str().into(),

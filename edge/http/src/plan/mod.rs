@@ -2,6 +2,7 @@
 //! Source: `gravitee-v4.md` §3.4.
 
 mod api_key;
+mod chain;
 mod key_place;
 mod subscriptions;
 #[cfg(test)]
@@ -9,23 +10,24 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::StatusCode;
-use tidegate_expression::{Condition, Needs, Text, Value};
-use tidegate_policy::{Exchange, Failure, PlanFacts, SubscriptionFacts};
+use tidegate_expression::{Condition, Needs};
+use tidegate_policies::{jwt::JwtVerifier, oauth2::OAuth2Verifier};
+use tidegate_policy::PlanFacts;
 
 use crate::flow::Flows;
 
 pub use api_key::{API_KEY_BYTES_MAX, ApiKeyHasher, KeyHash, parse_key_hash};
+pub use chain::SecurityChain;
+pub(crate) use chain::anonymous_subscription;
 pub use key_place::KeyPlace;
 pub use subscriptions::{ApiSubscriptions, SubscriptionEntry, SubscriptionRefusal};
 
 /// No plan takes the request.
 pub const PLAN_UNRESOLVABLE: &str = "GATEWAY_PLAN_UNRESOLVABLE";
+/// No plan takes the request, and one could not be decided.
+pub const PLAN_RESOLUTION_FAILURE: &str = "GATEWAY_PLAN_RESOLUTION_FAILURE";
 /// The key exists but has expired.
 pub const API_KEY_INVALID: &str = "API_KEY_INVALID";
-
-/// Application of clients that did not identify themselves.
-const ANONYMOUS_APPLICATION: &str = "1";
 
 /// A published or deprecated plan of an API, compiled.
 #[derive(Debug)]
@@ -47,6 +49,12 @@ pub enum Security {
     KeyLess,
     /// By an API key.
     ApiKey(KeyPlace),
+    /// By a signed token.
+    Jwt(Box<JwtVerifier>),
+    /// By a token that its issuer is asked about.
+    OAuth2(Box<OAuth2Verifier>),
+    /// By a client certificate.
+    Mtls,
 }
 
 impl Security {
@@ -54,6 +62,9 @@ impl Security {
     #[must_use]
     pub fn order(&self) -> i32 {
         match self {
+            Security::Mtls => -100,
+            Security::Jwt(_) => 0,
+            Security::OAuth2(_) => 100,
             Security::ApiKey(_) => 500,
             Security::KeyLess => 1000,
         }
@@ -71,140 +82,18 @@ impl Security {
         match self {
             Security::KeyLess => "KEY_LESS",
             Security::ApiKey(_) => "API_KEY",
-        }
-    }
-}
-
-/// The plans of one API in the order in which they are tried.
-#[derive(Debug)]
-pub struct SecurityChain {
-    plans: Box<[CompiledPlan]>,
-    needs: Needs,
-}
-
-impl SecurityChain {
-    /// Orders plans given in definition order.
-    #[must_use]
-    pub fn new(mut plans: Vec<CompiledPlan>) -> Self {
-        plans.sort_by_key(|plan| plan.security.order());
-        let rules = plans.iter().filter_map(|plan| plan.selection_rule.as_ref());
-        let needs = rules.fold(Needs::NONE, |needs, rule| needs | rule.needs());
-        Self {
-            plans: plans.into(),
-            needs,
+            Security::Jwt(_) => "JWT",
+            Security::OAuth2(_) => "OAUTH2",
+            Security::Mtls => "MTLS",
         }
     }
 
-    /// Bodies that selection rules read.
-    #[must_use]
-    pub fn needs(&self) -> Needs {
-        self.needs
-    }
-
-    /// The plans in chain order.
-    #[must_use]
-    pub fn plans(&self) -> &[CompiledPlan] {
-        &self.plans
-    }
-
-    /// Chooses the plan of a request and notes plan and subscription in the exchange.
-    ///
-    /// The first plan whose credential, rule and subscription fit is the plan, and what its own
-    /// check says is final. Key-less plans take only requests without a credential of the plans
-    /// before them: a wrong key is never anonymous.
-    ///
-    /// # Errors
-    /// The failure for the client: no plan fits, or the chosen one refuses.
-    pub fn authenticate(
-        &self,
-        exchange: &mut Exchange,
-        subscriptions: &ApiSubscriptions,
-        hasher: &ApiKeyHasher,
-    ) -> Result<&CompiledPlan, Box<Failure>> {
-        let mut saw_credential = false;
-        for plan in &self.plans {
-            match &plan.security {
-                Security::KeyLess => {
-                    if !saw_credential && rule_holds(plan, exchange) {
-                        accept_anonymous(plan, exchange);
-                        return Ok(plan);
-                    }
-                }
-                Security::ApiKey(place) => {
-                    let Some(key) = place.find(&exchange.request) else {
-                        continue;
-                    };
-                    // A key that no rule lets through is forgotten, one that is refused is not.
-                    if !rule_holds(plan, exchange) {
-                        continue;
-                    }
-                    saw_credential = true;
-                    let Some(entry) = hasher.hash(key.as_bytes()).and_then(|hash| {
-                        let now_ms = exchange.request.timestamp_ms;
-                        subscriptions.find(&hash, &plan.facts.id, now_ms)
-                    }) else {
-                        continue;
-                    };
-                    let (facts, expires_ms) = (Arc::clone(&entry.facts), entry.expires_ms);
-                    return accept_key(plan, exchange, place, &key, facts, expires_ms);
-                }
-            }
+    /// Bodies that the check reads.
+    fn needs(&self) -> Needs {
+        match self {
+            Security::KeyLess | Security::ApiKey(_) | Security::Mtls => Needs::NONE,
+            Security::Jwt(verifier) => verifier.needs(),
+            Security::OAuth2(verifier) => verifier.needs(),
         }
-        Err(unauthorized(PLAN_UNRESOLVABLE))
     }
-}
-
-fn rule_holds(plan: &CompiledPlan, exchange: &Exchange) -> bool {
-    plan.selection_rule
-        .as_ref()
-        .is_none_or(|rule| rule.holds(exchange))
-}
-
-fn accept_anonymous(plan: &CompiledPlan, exchange: &mut Exchange) {
-    exchange.plan = Some(Arc::clone(&plan.facts));
-    let known = exchange.anonymous.take();
-    exchange.subscription = Some(known.unwrap_or_else(|| {
-        let address = exchange.request.remote_address.to_string();
-        Arc::new(anonymous_subscription(&address))
-    }));
-}
-
-/// What a client that does not identify itself is taken for: one subscription per address.
-pub(crate) fn anonymous_subscription(address: &str) -> SubscriptionFacts {
-    SubscriptionFacts {
-        id: address.into(),
-        application: Text::constant(ANONYMOUS_APPLICATION),
-        client_id: None,
-        metadata: std::collections::BTreeMap::new(),
-    }
-}
-
-fn accept_key<'p>(
-    plan: &'p CompiledPlan,
-    exchange: &mut Exchange,
-    place: &KeyPlace,
-    key: &Text,
-    subscription: Arc<SubscriptionFacts>,
-    expires_ms: Option<u64>,
-) -> Result<&'p CompiledPlan, Box<Failure>> {
-    exchange.plan = Some(Arc::clone(&plan.facts));
-    exchange.subscription = Some(subscription);
-    let is_expired = expires_ms.is_some_and(|expires| expires <= exchange.request.timestamp_ms);
-    if is_expired {
-        return Err(unauthorized(API_KEY_INVALID));
-    }
-    exchange
-        .attributes
-        .set_platform("api-key", Value::from(key.clone()));
-    place.clear(&mut exchange.request);
-    Ok(plan)
-}
-
-fn unauthorized(key: &'static str) -> Box<Failure> {
-    let failure = Failure::new(StatusCode::UNAUTHORIZED);
-    Box::new(
-        failure
-            .with_key(key)
-            .with_message(Text::constant("Unauthorized")),
-    )
 }

@@ -68,7 +68,8 @@ fn a_subscription_counts_from_its_start_until_before_its_end() {
         api: ApiId::parse("a").unwrap(),
         plan: PlanId::parse("p").unwrap(),
         application: ApplicationId::parse("app").unwrap(),
-        client_id: None,
+        client_id: Some("c".to_owned()),
+        client_certificate: Some("0a".repeat(32)),
         starting_ms: Some(10),
         ending_ms: Some(20),
         metadata: std::collections::BTreeMap::new(),
@@ -81,13 +82,17 @@ fn a_subscription_counts_from_its_start_until_before_its_end() {
     assert_eq!(refused, []);
     let plan = Text::constant("p");
     for (now_ms, is_found) in [(9, false), (10, true), (19, true), (20, false)] {
-        let found = subscriptions.find(&hash, &plan, now_ms);
+        let found = subscriptions.of_key(&hash, &plan, now_ms);
+        assert_eq!(found.is_some(), is_found, "{now_ms}");
+        let found = subscriptions.of_client("c", &plan, now_ms);
+        assert_eq!(found.is_some(), is_found, "{now_ms}");
+        let found = subscriptions.of_certificate(&[10; 32], &plan, now_ms);
         assert_eq!(found.is_some(), is_found, "{now_ms}");
     }
     assert!(
         subscriptions
-            .find(&hash, &Text::constant("other"), 15)
+            .of_key(&hash, &Text::constant("other"), 15)
             .is_none()
     );
-    assert!(subscriptions.find(&[0; 32], &plan, 15).is_none());
+    assert!(subscriptions.of_key(&[0; 32], &plan, 15).is_none());
 }

@@ -152,15 +152,8 @@ async fn serve_tls<H: Handler>(
         worker.handler.refused(Refusal::TlsHandshake);
         return;
     };
-    let session = stream.get_ref().1;
-    let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
-    let speaks_http2 = alpn.as_deref() == Some(b"h2");
-    let peer_certificate = session.peer_certificates().and_then(<[_]>::first);
-    let tls = TlsFacts {
-        sni: session.server_name().map(str::to_owned),
-        alpn,
-        peer_certificate: peer_certificate.map(|certificate| certificate.clone().into_owned()),
-    };
+    let tls = TlsFacts::of(stream.get_ref().1);
+    let speaks_http2 = tls.alpn.as_deref() == Some(b"h2");
     let facts = ConnectionFacts {
         remote,
         local,

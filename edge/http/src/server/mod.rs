@@ -9,6 +9,7 @@ mod http2;
 mod limits;
 mod refusal;
 mod respond;
+mod tls_facts;
 mod tunnel;
 
 use std::future::Future;
@@ -18,6 +19,7 @@ use std::rc::Rc;
 pub use self::connection::ClientBody;
 pub use self::limits::{Http2Limits, Limits};
 pub use self::refusal::Refusal;
+pub use self::tls_facts::TlsFacts;
 
 use self::accept::Worker;
 pub(crate) use self::accept::{Listeners, run};
@@ -56,17 +58,6 @@ pub struct ConnectionFacts {
     pub tls: Option<TlsFacts>,
     /// Names the bind that accepted the connection: `http` or `https`.
     pub server_id: &'static str,
-}
-
-/// What a TLS handshake told.
-#[derive(Clone, Debug)]
-pub struct TlsFacts {
-    /// The server name the client asked for.
-    pub sni: Option<String>,
-    /// The protocol agreed by ALPN.
-    pub alpn: Option<Vec<u8>>,
-    /// The client's certificate (DER), verified by the server's configuration.
-    pub peer_certificate: Option<rustls_pki_types::CertificateDer<'static>>,
 }
 
 /// The answer to a request.

@@ -75,6 +75,7 @@ pub fn subscription(id: &str, api: &str, plan: &str, key: &str) -> SubscriptionO
         plan: PlanId::parse(plan).unwrap(),
         application: ApplicationId::parse("app").unwrap(),
         client_id: None,
+        client_certificate: None,
         starting_ms: None,
         ending_ms: None,
         metadata: std::collections::BTreeMap::new(),

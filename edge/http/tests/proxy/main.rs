@@ -27,4 +27,6 @@ mod routing;
 mod streaming;
 mod swap;
 mod tls;
+mod tokens;
+mod trusted;
 mod upstream;

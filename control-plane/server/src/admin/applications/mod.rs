@@ -206,10 +206,12 @@ pub(super) fn apply(
             record: record.clone(),
         };
         decision.ops.push(put.into());
-        let client_id = stored
-            .as_ref()
-            .map(|stored| stored.value.client_id.as_str());
-        if client_id.is_some_and(|client_id| client_id != record.client_id) {
+        // What edges know of the application stands in its subscriptions.
+        let is_other = |known: &ApplicationRecord| {
+            known.client_id != record.client_id
+                || known.client_certificate != record.client_certificate
+        };
+        if stored.as_ref().is_some_and(|stored| is_other(&stored.value)) {
             follow_application(state, decision, environment, &record)?;
         }
     }

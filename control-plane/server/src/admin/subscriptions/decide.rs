@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use serde_json::Value;
 use tidegate_model::{
@@ -441,6 +442,14 @@ fn put(
     Ok(())
 }
 
+/// SHA-256 of a PEM certificate's DER in hexadecimal: edges compare, they need not know it.
+fn fingerprint(pem: &str) -> Option<String> {
+    let (_, certificate) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
+    let digest = digest::digest(&digest::SHA256, &certificate.contents);
+    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    Some(digits.collect())
+}
+
 /// The bytes edges get of an accepted subscription: no revoked keys, hashes only.
 fn object(record: &SubscriptionRecord, application: &ApplicationRecord) -> Result<Bytes, Fault> {
     let stored_id = |error: IdError| Fault::Internal(format!("stored id: {error}"));
@@ -451,6 +460,7 @@ fn object(record: &SubscriptionRecord, application: &ApplicationRecord) -> Resul
         plan: PlanId::parse(record.plan_id.as_str()).map_err(stored_id)?,
         application: ApplicationId::parse(record.application_id.as_str()).map_err(stored_id)?,
         client_id: Some(application.client_id.clone()).filter(|id| !id.is_empty()),
+        client_certificate: fingerprint(&application.client_certificate),
         starting_ms: record.starting_ms,
         ending_ms: record.ending_ms,
         metadata: record.metadata.clone(),
