@@ -126,7 +126,10 @@ fn redis_keeps_values_for_their_time_and_is_found_again() {
         let (cache, services) = (built.cache("r").unwrap(), services());
         assert_eq!(cache.get("k", &services).await, Ok(None));
         let value = Bytes::from_static(b"\x00value\xff");
-        cache.put("k", value.clone(), None, &services).await.unwrap();
+        cache
+            .put("k", value.clone(), None, &services)
+            .await
+            .unwrap();
         assert_eq!(cache.get("k", &services).await, Ok(Some(value.clone())));
         cache.evict("k", &services).await.unwrap();
         assert_eq!(cache.get("k", &services).await, Ok(None));
@@ -135,10 +138,16 @@ fn redis_keeps_values_for_their_time_and_is_found_again() {
         tokio::time::sleep(Duration::from_millis(120)).await;
         assert_eq!(cache.get("k", &services).await, Ok(None));
         let refused = stranger.cache("r").unwrap().get("k", &services).await;
-        assert!(matches!(refused, Err(ResourceError::Unavailable(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ResourceError::Unavailable(_))),
+            "{refused:?}"
+        );
         server.stop();
         let gone = cache.get("k", &services).await;
-        assert!(matches!(gone, Err(ResourceError::Unavailable(_))), "{gone:?}");
+        assert!(
+            matches!(gone, Err(ResourceError::Unavailable(_))),
+            "{gone:?}"
+        );
     });
 }
 
@@ -231,7 +240,10 @@ fn a_directory_knows_users_by_their_password_alone() {
         assert_eq!(mail.as_deref(), Some("ann@example.org,ann@example.com"));
         let unsearchable = misconfigured.authentication("r").unwrap();
         let failed = unsearchable.authenticate("ann", "secret", &services).await;
-        assert!(matches!(failed, Err(ResourceError::Unavailable(_))), "{failed:?}");
+        assert!(
+            matches!(failed, Err(ResourceError::Unavailable(_))),
+            "{failed:?}"
+        );
     });
 }
 

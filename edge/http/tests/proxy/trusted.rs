@@ -90,15 +90,23 @@ fn keys_are_fetched_once_for_all_workers_and_requests() {
         let header = part(&json!({"alg": "RS256", "kid": id}));
         let text = format!("{header}.{}", part(&json!({"azp": "app"})));
         let mut signature = vec![0; key.public_modulus_len()];
-        key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
-            .unwrap();
+        key.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            text.as_bytes(),
+            &mut signature,
+        )
+        .unwrap();
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
     };
     for _ in 0..8 {
         assert_eq!(with_token(&edge, &token("k")).status, 200);
     }
     for _ in 0..4 {
-        assert_eq!(with_token(&edge, &token("invented")).body, "JWT_INVALID_TOKEN");
+        assert_eq!(
+            with_token(&edge, &token("invented")).body,
+            "JWT_INVALID_TOKEN"
+        );
     }
     assert_eq!(issuer.served(), 1, "an invented key id waits for the pause");
 }
@@ -117,8 +125,16 @@ fn asking(issuer: &str, plan_configuration: &Value, target: &Upstream) -> Value 
 #[test]
 fn a_token_is_introspected_and_the_answer_kept() {
     let issuer = Upstream::answering(|received| {
-        assert!(received.head.starts_with("POST /shop/oauth/introspect"), "{received:?}");
-        assert!(received.head.to_lowercase().contains("authorization: basic z3c6cw=="));
+        assert!(
+            received.head.starts_with("POST /shop/oauth/introspect"),
+            "{received:?}"
+        );
+        assert!(
+            received
+                .head
+                .to_lowercase()
+                .contains("authorization: basic z3c6cw==")
+        );
         let active = json!({"active": true, "client_id": "app", "scope": "read", "sub": "ann"});
         match received.body.as_str() {
             "token=good" => answer("200 OK", &active.to_string()),
@@ -132,7 +148,11 @@ fn a_token_is_introspected_and_the_answer_kept() {
     };
     let start = |scope: &str| {
         let definition = asking(&issuer.url(), &configuration(scope), &upstream);
-        Edge::start(&snapshot(1, vec![object(definition)], vec![client("s", "gold")]))
+        Edge::start(&snapshot(
+            1,
+            vec![object(definition)],
+            vec![client("s", "gold")],
+        ))
     };
     let edge = start("read");
     for _ in 0..3 {
@@ -145,7 +165,10 @@ fn a_token_is_introspected_and_the_answer_kept() {
     assert_eq!(get(edge.address, "/", &[]).status, 200);
     let strict = start("write");
     let refused = with_token(&strict, "good");
-    assert_eq!((refused.status, refused.body.as_str()), (401, "OAUTH2_INSUFFICIENT_SCOPE"));
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (401, "OAUTH2_INSUFFICIENT_SCOPE")
+    );
     let challenge = refused.header("www-authenticate");
     assert_eq!(challenge, Some(r#"Bearer realm="gravitee.io""#));
 }
@@ -219,11 +242,13 @@ impl Authority {
 fn a_client_certificate_is_the_subscription() {
     let authority = Authority::new();
     let (certificate, key) = authority.issue("localhost");
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(authority.roots(), Arc::new(default_provider()))
-            .allow_unauthenticated()
-            .build()
-            .unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(
+        authority.roots(),
+        Arc::new(default_provider()),
+    )
+    .allow_unauthenticated()
+    .build()
+    .unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -234,8 +259,13 @@ fn a_client_certificate_is_the_subscription() {
     let upstream = Upstream::echo("a");
     let mut definition = definition(&upstream, &json!([plan("gold", "mtls", &json!({}))]));
     definition["flows"] = json!([crate::definition::flow(
-        "/", "STARTS_WITH",
-        &json!([crate::definition::add_header("x-name", "{#request.ssl.client.cn}")]), &json!([]),
+        "/",
+        "STARTS_WITH",
+        &json!([crate::definition::add_header(
+            "x-name",
+            "{#request.ssl.client.cn}"
+        )]),
+        &json!([]),
     )]);
     let digest = digest::digest(&digest::SHA256, &known.0);
     let fingerprint = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
@@ -274,7 +304,10 @@ fn a_client_certificate_is_the_subscription() {
     assert!(good.body.contains("x-name: known.test"), "{good:?}");
     for shown in [None, Some(authority.issue("stranger.test"))] {
         let refused = authority.get(address, shown);
-        assert_eq!((refused.status, refused.body.as_str()), (401, "GATEWAY_PLAN_UNRESOLVABLE"));
+        assert_eq!(
+            (refused.status, refused.body.as_str()),
+            (401, "GATEWAY_PLAN_UNRESOLVABLE")
+        );
     }
     workers.drain();
 }

@@ -211,7 +211,10 @@ pub(super) fn apply(
             known.client_id != record.client_id
                 || known.client_certificate != record.client_certificate
         };
-        if stored.as_ref().is_some_and(|stored| is_other(&stored.value)) {
+        if stored
+            .as_ref()
+            .is_some_and(|stored| is_other(&stored.value))
+        {
             follow_application(state, decision, environment, &record)?;
         }
     }
