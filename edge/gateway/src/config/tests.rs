@@ -57,86 +57,32 @@ fn an_unknown_setting_in_the_file_is_refused() {
 
 #[test]
 fn what_cannot_work_is_refused_by_name() {
-    let cases = [
-        (
-            "--control",
-            RawConfig {
-                control: None,
-                ..raw()
-            },
-        ),
-        (
-            "--control",
-            RawConfig {
-                control: Some("http://a:1".to_owned()),
-                ..raw()
-            },
-        ),
-        (
-            "--trust",
-            RawConfig {
-                trust: None,
-                ..raw()
-            },
-        ),
-        (
-            "--workers",
-            RawConfig {
-                workers: Some(0),
-                ..raw()
-            },
-        ),
-        (
-            "--http",
-            RawConfig {
-                http: Some("8082".to_owned()),
-                ..raw()
-            },
-        ),
-        (
-            "--tls-cert",
-            RawConfig {
-                https: Some("127.0.0.1:0".to_owned()),
-                ..raw()
-            },
-        ),
-        (
-            "--tls-client-ca",
-            RawConfig {
-                tls_client_auth: Some("required".to_owned()),
-                ..https()
-            },
-        ),
-        (
-            "--tls-client-auth",
-            RawConfig {
-                tls_client_auth: Some("maybe".to_owned()),
-                ..https()
-            },
-        ),
-        (
-            "--drain-timeout",
-            RawConfig {
-                drain_timeout: Some("soon".to_owned()),
-                ..raw()
-            },
-        ),
-        (
-            "--edge-id",
-            RawConfig {
-                edge_id: Some("a/b".to_owned()),
-                ..raw()
-            },
-        ),
-        (
-            "both included",
-            RawConfig {
-                tags: Some("a,!a".to_owned()),
-                ..raw()
-            },
-        ),
+    type Change = fn(&mut RawConfig);
+    let cases: [(&str, RawConfig, Change); 11] = [
+        ("--control", raw(), |raw| raw.control = None),
+        ("--control", raw(), |raw| {
+            raw.control = Some("http://a:1".into())
+        }),
+        ("--trust", raw(), |raw| raw.trust = None),
+        ("--workers", raw(), |raw| raw.workers = Some(0)),
+        ("--http", raw(), |raw| raw.http = Some("8082".into())),
+        ("--tls-cert", raw(), |raw| {
+            raw.https = Some("127.0.0.1:0".into())
+        }),
+        ("--tls-client-ca", https(), |raw| {
+            raw.tls_client_auth = Some("required".into())
+        }),
+        ("--tls-client-auth", https(), |raw| {
+            raw.tls_client_auth = Some("maybe".into())
+        }),
+        ("--drain-timeout", raw(), |raw| {
+            raw.drain_timeout = Some("soon".into())
+        }),
+        ("--edge-id", raw(), |raw| raw.edge_id = Some("a/b".into())),
+        ("both included", raw(), |raw| raw.tags = Some("a,!a".into())),
     ];
-    for (named, raw) in cases {
+    for (named, mut raw, change) in cases {
+        change(&mut raw);
         let message = Config::check(raw).unwrap_err().to_string();
         assert!(message.contains(named), "{message:?} does not name {named}");
     }

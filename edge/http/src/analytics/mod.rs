@@ -37,6 +37,10 @@ pub struct Logging {
 
 /// The switches of message logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of the definition, each on its own"
+)]
 struct Parts {
     /// Messages between client and edge.
     entrypoint: bool,

@@ -202,14 +202,13 @@ impl Account {
         services: &Services,
     ) -> Self {
         let reporting = life.exchange.reporting.take();
-        let is_reported = |reporting: &Box<Reporting>| !reporting.reporters.is_empty();
+        let is_reported = reporting
+            .as_deref()
+            .is_some_and(|reporting| !reporting.reporters.is_empty());
         Self {
             record,
             capture: life.transfer.capture.take(),
-            services: reporting
-                .as_ref()
-                .filter(|reporting| is_reported(reporting))
-                .map(|_| services.clone()),
+            services: is_reported.then(|| services.clone()),
             reporting,
             log: log.cloned(),
             metrics: Arc::clone(metrics),

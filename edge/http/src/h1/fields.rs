@@ -17,6 +17,7 @@ const NAMED_FIELDS_MAX: usize = 32;
 
 /// The fields of one head with their meaning for this hop.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Fields {
     /// End-to-end fields, and `Upgrade` until its fate is decided.
     lines: Vec<FieldLine>,

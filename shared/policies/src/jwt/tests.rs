@@ -144,7 +144,7 @@ fn hs256(header: &Value, claims: &Value) -> String {
     })
 }
 
-fn hs256_step(more: Value) -> CompiledStep {
+fn hs256_step(more: &Value) -> CompiledStep {
     let mut configuration = json!({"signature": "HMAC_HS256", "resolverParameter": SECRET});
     let members = more.as_object().unwrap().clone();
     configuration.as_object_mut().unwrap().extend(members);
@@ -193,7 +193,7 @@ fn a_good_token_sets_attributes_and_keeps_its_header() {
     let claims = json!({"sub": "ann", "azp": "shop-app", "groups": ["admin"]});
     let token = hs256(&json!({"alg": "HS256", "typ": "JWT"}), &claims);
     let mut exchange = request(&token);
-    let extracting = hs256_step(json!({"extractClaims": true}));
+    let extracting = hs256_step(&json!({"extractClaims": true}));
     assert_eq!(rig.run(&extracting, &mut exchange), None);
     assert_eq!(exchange.attribute("user").as_text(), Some("ann"));
     assert_eq!(exchange.attribute("jwt.token").as_text(), Some(&*token));
@@ -203,7 +203,7 @@ fn a_good_token_sets_attributes_and_keeps_its_header() {
     let condition = tidegate_expression::Condition::compile(condition).unwrap();
     assert!(condition.holds(&exchange));
     assert!(exchange.request.headers.contains_key(AUTHORIZATION));
-    let hiding = hs256_step(json!({"propagateAuthHeader": false}));
+    let hiding = hs256_step(&json!({"propagateAuthHeader": false}));
     assert_eq!(rig.run(&hiding, &mut exchange), None);
     assert!(!exchange.request.headers.contains_key(AUTHORIZATION));
 }
@@ -211,7 +211,7 @@ fn a_good_token_sets_attributes_and_keeps_its_header() {
 #[test]
 fn what_is_not_signed_as_configured_is_refused() {
     let rig = Rig::new();
-    let hs = hs256_step(json!({}));
+    let hs = hs256_step(&json!({}));
     let key = rsa();
     let pem = spki_pem(&key);
     let rs = step(json!({"resolverParameter": pem}));
@@ -363,7 +363,7 @@ fn a_key_that_cannot_be_used_is_refused_when_it_is_deployed_and_not_shown() {
 #[test]
 fn dates_count_with_a_minute_of_tolerance() {
     let rig = Rig::new();
-    let step = hs256_step(json!({}));
+    let step = hs256_step(&json!({}));
     for (claims, is_good) in [
         (json!({"exp": NOW_S + 1}), true),
         (json!({"exp": NOW_S - 59}), true),
@@ -396,7 +396,7 @@ fn the_client_is_the_configured_claim_else_azp_aud_client_id() {
         for name in left_out {
             claims.as_object_mut().unwrap().remove(*name);
         }
-        let step = hs256_step(json!({"clientIdClaim": configured}));
+        let step = hs256_step(&json!({"clientIdClaim": configured}));
         let mut exchange = request(&hs256(&json!({"alg": "HS256"}), &claims));
         assert_eq!(rig.run(&step, &mut exchange), None);
         assert_eq!(exchange.attribute("oauth.client_id").as_text(), expected);
@@ -427,7 +427,7 @@ fn types_are_checked_if_wanted() {
         ),
         (json!({"enabled": false}), json!("x"), true),
     ] {
-        let step = hs256_step(json!({"tokenTypValidation": validation}));
+        let step = hs256_step(&json!({"tokenTypValidation": validation}));
         let token = hs256(&json!({"alg": "HS256", "typ": typ}), &json!({}));
         let found = rig.run(&step, &mut request(&token));
         assert_eq!(found.is_none(), is_good, "{validation} {typ}");
@@ -485,7 +485,7 @@ fn a_bound_token_needs_its_certificate() {
                 ..TlsFacts::default()
             })
         });
-        let found = rig.run(&hs256_step(config), &mut exchange);
+        let found = rig.run(&hs256_step(&config), &mut exchange);
         let expected = (!is_good).then_some(INVALID_BINDING);
         assert_eq!(found.as_deref(), expected, "{claim}");
     }
