@@ -121,8 +121,14 @@ fn unknown_members(
     let schema = resolved(schema, root);
     match value {
         Value::Object(members) => {
-            let Some(known) = schema.get("properties").and_then(Value::as_object) else {
-                return;
+            let nothing = serde_json::Map::new();
+            let is_closed = schema.get("type").is_some_and(|kind| kind == "object")
+                && schema.get("additionalProperties").is_none();
+            let known = match schema.get("properties").and_then(Value::as_object) {
+                Some(known) => known,
+                // A configuration without members, unlike a map of names that the user chooses.
+                None if is_closed => &nothing,
+                None => return,
             };
             for (name, member) in members {
                 let path = format!("{path}.{name}");
