@@ -121,7 +121,7 @@ fn unknown_members(
     let schema = resolved(schema, root);
     match value {
         Value::Object(members) => {
-            let nothing = serde_json::Map::new();
+            let nothing = Map::new();
             let is_closed = schema.get("type").is_some_and(|kind| kind == "object")
                 && schema.get("additionalProperties").is_none();
             let known = match schema.get("properties").and_then(Value::as_object) {
