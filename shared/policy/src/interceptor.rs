@@ -13,8 +13,9 @@ use crate::services::Services;
 
 /// Stands around the invoker: may answer in its place, call it again or watch it.
 ///
-/// A request step adds one to [`Exchange::interceptors`]; the last one added is the outermost. While there is
-/// one, the request's headers and content stay in the exchange after a call, so that it can be repeated.
+/// A request step adds one to [`Exchange::interceptors`]; the last one added is the outermost. The
+/// request's headers and content stay in the exchange after a call, so that it can be repeated; who repeats it declares
+/// that it needs the content.
 pub trait Interceptor: Send + Sync + fmt::Debug {
     /// Leaves a response in the exchange.
     fn around<'a>(

@@ -107,7 +107,7 @@ pub(super) async fn invoke(
 ) -> Result<(), Interruption> {
     let (exchange, transfer) = (&mut life.exchange, &mut life.transfer);
     if exchange.interceptors.is_empty() {
-        return Ok(answer(exchange, transfer, gateway, api, Repeat::Never).await?);
+        return Ok(answer(exchange, transfer, gateway, api).await?);
     }
     let around = std::mem::take(&mut exchange.interceptors);
     let before = exchange.response.headers.clone();
@@ -119,13 +119,6 @@ pub(super) async fn invoke(
         api,
     };
     Ok(outermost.call(exchange).await?)
-}
-
-/// Whether the request must survive the call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
-    Never,
-    Possible,
 }
 
 /// The invoker with the interceptors around it, innermost first.
@@ -146,7 +139,7 @@ impl Invocation for Layer<'_> {
         let (gateway, api) = (self.gateway, self.api);
         let transfer = &mut *self.transfer;
         match self.around.split_last() {
-            None => Box::pin(answer(exchange, transfer, gateway, api, Repeat::Possible)),
+            None => Box::pin(answer(exchange, transfer, gateway, api)),
             Some((outermost, around)) => {
                 let before = self.before;
                 Box::pin(async move {
@@ -187,7 +180,6 @@ async fn answer(
     transfer: &mut Transfer,
     gateway: &Gateway,
     api: &CompiledApi,
-    repeat: Repeat,
 ) -> Result<(), Box<Failure>> {
     match (&exchange.invoker, &api.failover) {
         (Invoker::Mock(mock), _) => {
@@ -195,7 +187,7 @@ async fn answer(
             Ok(())
         }
         (Invoker::Endpoint, None) => {
-            let attempted = attempt(exchange, transfer, gateway, &api.endpoints, repeat, None);
+            let attempted = attempt(exchange, transfer, gateway, &api.endpoints, None);
             attempted
                 .await
                 .map_err(|error| error.into_failure(exchange))
@@ -249,7 +241,6 @@ pub(super) async fn attempt(
     transfer: &mut Transfer,
     gateway: &Gateway,
     endpoints: &Endpoints,
-    repeat: Repeat,
     limit: Option<Duration>,
 ) -> Result<(), AttemptError> {
     let destination = destination(exchange, gateway, endpoints).ok_or(AttemptError::NoEndpoint)?;
@@ -257,7 +248,7 @@ pub(super) async fn attempt(
         Some((target, _)) => target,
         None => &destination.endpoint.target,
     };
-    let mut request = build_request(exchange, &mut transfer.request_body, &destination, repeat)
+    let mut request = build_request(exchange, &mut transfer.request_body, &destination)
         .map_err(AttemptError::Request)?;
     if let Some(capture) = &mut transfer.capture {
         let Request { parts, body } = &mut request;
@@ -340,7 +331,6 @@ fn build_request(
     exchange: &mut Exchange,
     streamed: &mut Body,
     destination: &Destination,
-    repeat: Repeat,
 ) -> Result<Request, Box<Failure>> {
     let method = method(exchange)?;
     let overrides = exchange
@@ -370,12 +360,10 @@ fn build_request(
         ));
     };
     let facts = &mut exchange.request;
-    let (content, mut headers) = match repeat {
-        Repeat::Never => (facts.content.take(), std::mem::take(&mut facts.headers)),
-        Repeat::Possible => (facts.content.bytes().cloned(), facts.headers.clone()),
-    };
-    let body = match content {
-        Some(content) => Body::full(content),
+    // The exchange keeps its own: a call may be repeated, and response steps and errors look at the request.
+    let mut headers = facts.headers.clone();
+    let body = match facts.content.bytes() {
+        Some(content) => Body::full(content.clone()),
         None => limited(std::mem::take(streamed), facts.body_limit.as_deref()),
     };
     headers.discard(&CONTENT_LENGTH);

@@ -5,7 +5,7 @@ use tidegate_policy::{Exchange, Failure};
 
 use super::{
     Gateway,
-    call::{AttemptError, Repeat, Transfer, attempt},
+    call::{AttemptError, Transfer, attempt},
 };
 use crate::{
     endpoint::{Endpoints, Failover},
@@ -32,16 +32,7 @@ pub(super) async fn call(
     let mut attempts = 0;
     loop {
         let limit = Some(failover.slow_call);
-        let error = match attempt(
-            exchange,
-            transfer,
-            gateway,
-            endpoints,
-            Repeat::Possible,
-            limit,
-        )
-        .await
-        {
+        let error = match attempt(exchange, transfer, gateway, endpoints, limit).await {
             Ok(()) => {
                 permit.succeeded();
                 return Ok(());

@@ -140,3 +140,19 @@ fn a_step_that_reads_the_body_gets_it_and_the_endpoint_too() {
     let answer = send(edge.address, "POST", "/", &[], &"x".repeat(2000));
     assert_eq!(answer.status, 413);
 }
+
+#[test]
+fn response_steps_and_errors_after_the_call_still_know_the_request() {
+    let upstream = Upstream::echo("a");
+    let mut definition = api("api", "/", &[&upstream.url()]);
+    let asked = "{#request.headers['X-Asked'][0]} {#request.content}";
+    definition["flows"] = json!([flow(
+        "/",
+        "STARTS_WITH",
+        &json!([]),
+        &json!([add_header("X-Echo", asked)])
+    )]);
+    let edge = Edge::serving(vec![definition]);
+    let answer = send(edge.address, "POST", "/x", &[("x-asked", "me")], "body");
+    assert_eq!(answer.header("x-echo"), Some("me body"), "{answer:?}");
+}
