@@ -27,7 +27,6 @@ pub mod plan;
 pub mod request_id;
 pub mod routing;
 pub mod server;
-pub mod stores;
 mod timers;
 pub mod upstream;
 pub mod watch;

@@ -17,23 +17,24 @@ pub(crate) const TOKEN_BYTES_MAX: usize = 32 * 1024;
 /// A token that is blank or too long comes back as empty text: it is a credential, one that fits nothing.
 #[must_use]
 pub fn bearer_token(request: &RequestFacts) -> Option<Text> {
-    let in_header = request
-        .headers
-        .get_all(AUTHORIZATION)
-        .iter()
-        .find_map(|value| {
-            let text = value.to_str().ok()?.trim_start();
-            let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
-            scheme.eq_ignore_ascii_case(SCHEME).then(|| rest.trim())
-        });
-    let token = match in_header {
-        Some(token) => Text::from(bounded(token)),
-        None => match request.query.values(PARAMETER).next()? {
-            Some(token) if token.len() <= TOKEN_BYTES_MAX => token.clone(),
-            Some(_) | None => Text::constant(""),
-        },
-    };
-    Some(token)
+    if let Some(token) = bearer_in_header(request) {
+        return Some(token);
+    }
+    match request.query.values(PARAMETER).next()? {
+        Some(token) if token.len() <= TOKEN_BYTES_MAX => Some(token.clone()),
+        Some(_) | None => Some(Text::constant("")),
+    }
+}
+
+/// Returns the first bearer token of `Authorization`, empty text for one that fits nothing.
+pub(crate) fn bearer_in_header(request: &RequestFacts) -> Option<Text> {
+    let mut values = request.headers.get_all(AUTHORIZATION).iter();
+    values.find_map(|value| {
+        let text = value.to_str().ok()?.trim_start();
+        let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let is_bearer = scheme.eq_ignore_ascii_case(SCHEME);
+        is_bearer.then(|| Text::from(bounded(rest.trim())))
+    })
 }
 
 fn bounded(token: &str) -> &str {

@@ -1,10 +1,12 @@
 //! Regular expressions of configurations, and the groups they find as expressions see them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
 use tidegate_expression::limits::{REGEX_BYTES_MAX, REGEX_PROGRAM_BYTES_MAX};
-use tidegate_expression::{Ambient, Lookup, Scope, Segment, Value, ValueMap};
+use tidegate_expression::{Ambient, Lookup, Needs, Scope, Segment, Template, Value, ValueMap};
+use tidegate_policy::ConfigError;
 
 /// Compiles an expression that must match a whole text.
 pub(crate) fn compile_whole(source: &str) -> Result<Regex, String> {
@@ -25,6 +27,50 @@ pub(crate) fn compile(source: &str) -> Result<Regex, String> {
             let text = error.to_string();
             text.lines().last().unwrap_or_default().to_owned()
         })
+}
+
+/// A pattern of paths that may have expressions.
+#[derive(Debug)]
+pub(crate) enum PathPattern {
+    Literal(Regex),
+    /// Can only be compiled when the values of its expressions are known.
+    Computed(Template),
+}
+
+impl PathPattern {
+    /// Compiles the member at `path`.
+    pub(crate) fn compile(source: &str, path: &str) -> Result<Self, ConfigError> {
+        let template = ConfigError::template(path, source)?;
+        let Some(text) = template.as_literal() else {
+            return Ok(Self::Computed(template));
+        };
+        compile_whole(text).map(Self::Literal).map_err(|error| {
+            let expected = format!("a regular expression ({error})");
+            ConfigError::new(path, format!("{text:?}"), expected)
+        })
+    }
+
+    /// Bodies that the expressions read.
+    pub(crate) fn needs(&self) -> Needs {
+        match self {
+            Self::Literal(_) => Needs::NONE,
+            Self::Computed(template) => template.needs(),
+        }
+    }
+
+    /// The pattern for a request.
+    pub(crate) fn regex(&self, scope: &dyn Scope) -> Result<Cow<'_, Regex>, String> {
+        match self {
+            Self::Literal(regex) => Ok(Cow::Borrowed(regex)),
+            Self::Computed(template) => {
+                let text = template
+                    .evaluate_text(scope)
+                    .map_err(|error| error.to_string())?
+                    .ok_or("null")?;
+                compile_whole(&text).map(Cow::Owned)
+            }
+        }
+    }
 }
 
 /// A scope with `#group` and `#groupName`: what the groups of a pattern matched, without the whole match.

@@ -18,15 +18,29 @@ pub(crate) struct Section<'t> {
 
 /// Returns the first section, or `None` if there is none or its content is no Base64.
 pub(crate) fn first_section(text: &str) -> Option<Section<'_>> {
+    next_section(text).map(|(section, _)| section)
+}
+
+/// Returns all sections up to the first that is broken.
+pub(crate) fn sections(text: &str) -> Vec<Section<'_>> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((section, tail)) = next_section(rest) {
+        found.push(section);
+        rest = tail;
+    }
+    found
+}
+
+/// Returns the next section and what follows it.
+fn next_section(text: &str) -> Option<(Section<'_>, &str)> {
     let (_, rest) = text.split_once(BEGIN)?;
     let (label, rest) = rest.split_once(DASHES)?;
     let (content, rest) = rest.split_once(END)?;
-    if !rest.trim_start().starts_with(label) {
-        return None;
-    }
+    let rest = rest.trim_start().strip_prefix(label)?;
     let content: String = content.split_whitespace().collect();
     let content = STANDARD_NO_PAD.decode(content.trim_end_matches('=')).ok()?;
-    Some(Section { label, content })
+    Some((Section { label, content }, rest))
 }
 
 #[cfg(test)]
@@ -55,5 +69,13 @@ mod tests {
         ] {
             assert_eq!(first_section(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn all_sections_are_found_up_to_a_broken_one() {
+        let text = "-----BEGIN A-----aGVsbG8=-----END A-----\n-----BEGIN B-----aGVsbG8-----END B-----x\n\
+            -----BEGIN C-----*-----END C-----";
+        let labels: Vec<&str> = sections(text).iter().map(|found| found.label).collect();
+        assert_eq!(labels, ["A", "B"]);
     }
 }

@@ -15,9 +15,13 @@ use crate::custom_query_parameters_parser::CustomQueryParametersParser;
 use crate::data_cache::DataCache;
 use crate::data_logging_masking::DataLoggingMasking;
 use crate::dynamic_routing::DynamicRouting;
+use crate::generate_http_signature::GenerateHttpSignature;
+use crate::generate_jwt::GenerateJwt;
 use crate::graphql_ratelimit::GraphqlRatelimit;
 use crate::groovy::Groovy;
 use crate::http_callout::HttpCallout;
+use crate::http_redirect::HttpRedirect;
+use crate::http_signature::HttpSignature;
 use crate::interrupt::Interrupt;
 use crate::ip_filtering::IpFiltering;
 use crate::javascript::Javascript;
@@ -28,10 +32,12 @@ use crate::json_xml::JsonXml;
 use crate::jwt::{Jwt, JwtConfig, JwtVerifier};
 use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
+use crate::metrics_reporter::MetricsReporter;
 use crate::mock::Mock;
 use crate::mtls::MtlsConfig;
 use crate::oas_validation::OasValidation;
 use crate::oauth2::{OAuth2, OAuth2Config, OAuth2Verifier};
+use crate::openid_userinfo::OpenidUserinfo;
 use crate::override_request_method::OverrideRequestMethod;
 use crate::quota::Quota;
 use crate::rate_limit::RateLimit;
@@ -43,6 +49,7 @@ use crate::resource_filtering::ResourceFiltering;
 use crate::rest_to_soap::RestToSoap;
 use crate::retry::Retry;
 use crate::spike_arrest::SpikeArrest;
+use crate::ssl_enforcement::SslEnforcement;
 use crate::status_code::StatusCodePolicy;
 use crate::traffic_shadowing::TrafficShadowing;
 use crate::transform_headers::TransformHeaders;
@@ -64,9 +71,13 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &DataCache,
     &DataLoggingMasking,
     &DynamicRouting,
+    &GenerateHttpSignature,
+    &GenerateJwt,
     &GraphqlRatelimit,
     &Groovy,
     &HttpCallout,
+    &HttpRedirect,
+    &HttpSignature,
     &Interrupt,
     &IpFiltering,
     &Javascript,
@@ -76,9 +87,11 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &JsonXml,
     &Jwt,
     &Latency,
+    &MetricsReporter,
     &Mock,
     &OasValidation,
     &OAuth2,
+    &OpenidUserinfo,
     &OverrideRequestMethod,
     &Quota,
     &RateLimit,
@@ -90,6 +103,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &RestToSoap,
     &Retry,
     &SpikeArrest,
+    &SslEnforcement,
     &StatusCodePolicy,
     &TrafficShadowing,
     &TransformHeaders,

@@ -73,6 +73,7 @@ pub(crate) fn compile(
         phase,
         environment: "DEFAULT",
         api: "shop",
+        files: None,
     };
     let compiled = find(policy).unwrap().compile(configuration, &ctx)?;
     Ok(CompiledStep {

@@ -115,6 +115,7 @@ fn chains_have_the_enabled_steps_that_do_something() {
         phase,
         environment: "DEFAULT",
         api: "shop",
+        files: None,
     };
     let chain = compile_steps(steps, "flows[0].request", &ctx(Phase::Request)).unwrap();
     assert_eq!(chain.steps().len(), 1);
@@ -181,6 +182,7 @@ fn a_step_that_cannot_be_deployed_is_kept_with_a_notice_and_refused_with_its_pla
         phase: Phase::Request,
         environment: "DEFAULT",
         api: "shop",
+        files: None,
     };
     let steps: &[Step] = &api.flows[0].request;
     assert_eq!(compile_steps(steps, "s", &ctx).unwrap_err().len(), 1);

@@ -176,6 +176,7 @@ impl Findings<'_> {
             phase,
             environment: "",
             api: self.api,
+            files: None,
         };
         if let Err(violation) = compile_step(step, path, &ctx) {
             self.violations.push(violation);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -84,6 +85,17 @@ pub struct CompileContext<'a> {
     pub environment: &'a str,
     /// Id of the API.
     pub api: &'a str,
+    /// Files of the node that will run the policy; `None` where a configuration is only checked, on another node.
+    pub files: Option<&'a dyn Files>,
+}
+
+/// Files of a node that configurations name, such as key stores.
+pub trait Files: fmt::Debug {
+    /// Reads a whole file; implementations bound its length.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is none that ends.
+    fn read(&self, path: &str) -> io::Result<Vec<u8>>;
 }
 
 /// A compiled configuration.

@@ -28,8 +28,8 @@ pub use exchange::{
 pub use facts::{ApiFacts, NodeFacts, PlanFacts, SubscriptionFacts};
 pub use interceptor::{Interceptor, Invocation, LogMask, Reporter, Reporting};
 pub use kind::{
-    AsyncPolicy, BoxFuture, CompileContext, Compiled, CompiledPolicy, ConfigError, InlinePolicy,
-    PolicyKind, Progress, RegisteredPolicy,
+    AsyncPolicy, BoxFuture, CompileContext, Compiled, CompiledPolicy, ConfigError, Files,
+    InlinePolicy, PolicyKind, Progress, RegisteredPolicy,
 };
 pub use limiter::{
     Decision, LimitRequest, Limiter, LimiterUnavailable, LocalLimiter, Take, Window,

@@ -50,6 +50,7 @@ const RULES: &[Rule] = &[
             "tidegate-model",
             "tidegate-expression",
             "tidegate-jolt",
+            "tidegate-keystore",
             "tidegate-policy",
         ],
         // Policies tell the log what they let pass; all else reaches the outside through their services.
@@ -57,6 +58,11 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "tidegate-jolt",
+        workspace: &[],
+        never: PURE,
+    },
+    Rule {
+        name: "tidegate-keystore",
         workspace: &[],
         never: PURE,
     },
@@ -133,6 +139,7 @@ const RULES: &[Rule] = &[
         workspace: &[
             "tidegate-edge-resources",
             "tidegate-expression",
+            "tidegate-keystore",
             "tidegate-model",
             "tidegate-policies",
             "tidegate-policy",

@@ -20,7 +20,7 @@ use tidegate_policies::{
 };
 use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts, Resources};
 
-use super::{NodeFacts, scope::DeployScope};
+use super::{NodeFacts, files::NodeFiles, scope::DeployScope};
 use crate::{
     analytics::Analytics,
     clock::SystemAmbient,
@@ -140,6 +140,7 @@ pub(super) fn compile_api(
         phase: Phase::Request,
         environment: &object.environment,
         api: object.id.as_str(),
+        files: Some(&NodeFiles),
     };
     let mode = match api.flow_execution.mode {
         ModelFlowMode::Default => FlowMode::Default,

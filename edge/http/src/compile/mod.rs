@@ -5,6 +5,7 @@
 //! is refused alone, and its last good version goes on serving.
 
 mod api;
+mod files;
 mod scope;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Uri};
 use tidegate_expression::{Scope, Template};
+use tidegate_keystore::StoreError;
 use tidegate_model::{
     Violation,
     api::{
@@ -18,7 +19,6 @@ use crate::{
     compile::NodeFacts,
     forward::TargetPath,
     health::{CheckedHealth, HealthCheck},
-    stores::StoreError,
     upstream::{
         Http2Options, ProxyOptions, ProxyProtocol, ProxyUser, TargetError, TargetOptions,
         UpstreamTarget, UpstreamVersion,

@@ -1,20 +1,10 @@
 //! TLS of an endpoint: from the stores its definition names to certificates and keys.
 
-use std::{
-    fs,
-    io::{self, Read as _},
-};
-
+use tidegate_keystore::{self as stores, Access, StoreError};
 use tidegate_model::api::{KeyStore, SslOptions, StoreFormat, StoreSource};
 
 use super::BuildError;
-use crate::{
-    stores::{self, Access, StoreError},
-    upstream::{TlsOptions, Verification},
-};
-
-/// Largest file of certificates or keys; the whole store of a system is a quarter of it.
-const STORE_BYTES_MAX: u64 = 1024 * 1024;
+use crate::upstream::{TlsOptions, Verification};
 
 pub(super) fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
     let verification = match (ssl.trust_all, ssl.hostname_verifier) {
@@ -78,26 +68,10 @@ fn read(source: &StoreSource, path: &str) -> Result<Vec<u8>, BuildError> {
         StoreSource::Content(content) => {
             stores::decode_content(content.expose()).map_err(unusable(path))
         }
-        StoreSource::Path(file) => read_file(file).map_err(|source| BuildError::File {
+        StoreSource::Path(file) => stores::read_file(file).map_err(|source| BuildError::File {
             path: path.to_owned(),
             file: file.clone(),
             source,
         }),
     }
-}
-
-/// A definition may name any file: a device or a pipe would never end.
-fn read_file(file: &str) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(file)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    if metadata.len() > STORE_BYTES_MAX {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let mut content = Vec::new();
-    fs::File::open(file)?
-        .take(STORE_BYTES_MAX)
-        .read_to_end(&mut content)?;
-    Ok(content)
 }

@@ -13,12 +13,12 @@ use http::{
     header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     uri::PathAndQuery,
 };
+use tidegate_keystore::pem_certificates;
 use tidegate_policy::{BoxFuture, CallError, CallOptions, HttpClient, OutboundCall};
 
 use super::{OutboundSettings, redirect};
 use crate::{
     body::{Body, BodyError},
-    stores::pem_certificates,
     upstream::{
         TargetError, TargetOptions, TlsOptions, UpstreamError, UpstreamPools, UpstreamTarget,
         Verification,

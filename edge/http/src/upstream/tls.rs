@@ -9,6 +9,8 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
+pub use tidegate_keystore::Identity as ClientIdentity;
+
 use super::target::UpstreamVersion;
 
 /// TLS settings of a target.
@@ -24,15 +26,6 @@ pub struct TlsOptions {
     pub client_identity: Option<ClientIdentity>,
     /// Name for SNI and certificate check if it is not the target's host.
     pub server_name: Option<String>,
-}
-
-/// A certificate chain with its key.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ClientIdentity {
-    /// The chain, leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The private key in DER (PKCS#8, PKCS#1 or SEC1).
-    pub key: Vec<u8>,
 }
 
 /// What of an upstream's certificate is checked.
@@ -69,12 +62,6 @@ impl std::fmt::Debug for TlsOptions {
             .field("client_identity", &self.client_identity.is_some())
             .field("server_name", &self.server_name)
             .finish()
-    }
-}
-
-impl std::fmt::Debug for ClientIdentity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ClientIdentity(redacted)")
     }
 }
 

@@ -58,6 +58,7 @@ fn only_a_template_that_reads_a_body_needs_it() {
             phase: Phase::Response,
             environment: "",
             api: "",
+            files: None,
         };
         let config = serde_json::from_value(json!({"body": body})).unwrap();
         let needs = super::AssignContent::compile(config, &ctx).unwrap().needs;

@@ -4,11 +4,8 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use regex::Regex;
 use tidegate_expression::{Needs, Template, Value};
 use tidegate_policy::{
     CompileContext, Compiled, ConfigError, Exchange, Failure, InlinePolicy, Outcome, Phase,
@@ -18,7 +15,7 @@ use tidegate_policy::{
 pub use config::{DynamicRoutingConfig, RoutingRuleConfig};
 
 use crate::failures::internal_error;
-use crate::pattern::{Groups, compile_whole};
+use crate::pattern::{Groups, PathPattern};
 
 /// What cannot stand in a URL.
 const URL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
@@ -37,19 +34,9 @@ impl PolicyKind for DynamicRouting {
         let mut rules = Vec::with_capacity(config.rules.len());
         for (index, rule) in config.rules.iter().enumerate() {
             let path = format!("rules[{index}].pattern");
-            let template = ConfigError::template(path.as_str(), &rule.pattern)?;
-            let pattern = match template.as_literal() {
-                Some(text) => Pattern::Literal(compile_whole(text).map_err(|error| {
-                    let expected = format!("a regular expression ({error})");
-                    ConfigError::new(path, format!("{text:?}"), expected)
-                })?),
-                None => Pattern::Computed(template),
-            };
+            let pattern = PathPattern::compile(&rule.pattern, &path)?;
             let url = ConfigError::template(format!("rules[{index}].url"), &rule.url)?;
-            needs |= url.needs();
-            if let Pattern::Computed(template) = &pattern {
-                needs |= template.needs();
-            }
+            needs |= pattern.needs() | url.needs();
             rules.push(Rule { pattern, url });
         }
         Ok(Compiled::inline(Rules(rules.into()), needs))
@@ -61,31 +48,8 @@ struct Rules(Box<[Rule]>);
 
 #[derive(Debug)]
 struct Rule {
-    pattern: Pattern,
+    pattern: PathPattern,
     url: Template,
-}
-
-#[derive(Debug)]
-enum Pattern {
-    Literal(Regex),
-    /// Has expressions, so that it can only be compiled when they are known.
-    Computed(Template),
-}
-
-impl Pattern {
-    fn regex(&self, exchange: &Exchange) -> Result<Cow<'_, Regex>, String> {
-        match self {
-            Self::Literal(regex) => Ok(Cow::Borrowed(regex)),
-            Self::Computed(template) => {
-                let text = template
-                    .evaluate_text(exchange)
-                    .map_err(|error| format!("pattern: {error}"))?
-                    .ok_or("pattern: null")?;
-                let regex = compile_whole(&text).map_err(|error| format!("pattern: {error}"))?;
-                Ok(Cow::Owned(regex))
-            }
-        }
-    }
 }
 
 impl InlinePolicy for Rules {
@@ -120,7 +84,10 @@ impl Rules {
         let sent = exchange.request.path.info();
         let decoded = percent_decode_str(sent).decode_utf8_lossy();
         for rule in &self.0 {
-            let regex = rule.pattern.regex(exchange)?;
+            let regex = rule
+                .pattern
+                .regex(exchange)
+                .map_err(|error| format!("pattern: {error}"))?;
             let found = regex.captures(sent).or_else(|| regex.captures(&decoded));
             let Some(captures) = found else {
                 continue;

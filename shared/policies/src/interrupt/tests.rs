@@ -51,6 +51,7 @@ fn the_content_scopes_need_the_body() {
         phase: Phase::Request,
         environment: "",
         api: "",
+        files: None,
     };
     let compiled = super::Interrupt::compile(serde_json::from_value(config).unwrap(), &ctx);
     assert!(compiled.unwrap().needs.request_content);

@@ -9,6 +9,8 @@ use serde_json::{Map, Value as Json, json};
 use tidegate_expression::{Text, Value};
 use tidegate_policy::{Exchange, Failure};
 
+use crate::json::to_json;
+
 /// Names of facts that scripts read as attributes.
 const FACTS: [&str; 8] = [
     "api",
@@ -172,23 +174,6 @@ fn grouped<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Json {
         grouped.0.entry(name).or_default().push(value);
     }
     json!(grouped)
-}
-
-fn to_json(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => json!(value),
-        Value::Integer(value) => json!(value),
-        Value::Float(value) => json!(value),
-        Value::Text(text) => json!(text.as_str()),
-        Value::List(values) => values.iter().map(to_json).collect(),
-        Value::Map(map) => map
-            .iter()
-            .map(|(name, value)| (name.to_string(), to_json(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Object(object) => json!(object.to_text().as_str()),
-    }
 }
 
 fn to_value(value: &Json) -> Value {

@@ -102,6 +102,7 @@ fn the_body_of_the_own_phase_is_needed() {
             phase,
             environment: "",
             api: "",
+            files: None,
         };
         let config = serde_json::from_value(rename()).unwrap();
         let needs = super::JsonToJson::compile(config, &ctx).unwrap().needs;

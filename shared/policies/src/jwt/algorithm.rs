@@ -73,7 +73,7 @@ pub(super) enum KeyType {
 
 impl Signature {
     /// The `alg` of a token's header.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",
@@ -88,6 +88,14 @@ impl Signature {
             Self::Es384 => "ES384",
             Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// The algorithm of a shared secret; `None` for those of key pairs.
+    pub(crate) fn secret_algorithm(self) -> Option<hmac::Algorithm> {
+        match self.check() {
+            Check::Secret(algorithm) => Some(algorithm),
+            Check::Public(_) => None,
         }
     }
 

@@ -112,6 +112,7 @@ fn step(configuration: Value) -> CompiledStep {
         phase: Phase::Request,
         environment: "DEFAULT",
         api: "shop",
+        files: None,
     };
     let compiled = Jwt::compile(config, &ctx).unwrap();
     CompiledStep {
@@ -342,6 +343,7 @@ fn a_key_that_cannot_be_used_is_refused_when_it_is_deployed_and_not_shown() {
         phase: Phase::Request,
         environment: "DEFAULT",
         api: "shop",
+        files: None,
     };
     for configuration in [
         json!({}),

@@ -73,6 +73,7 @@ fn a_mock_that_reads_the_body_needs_it() {
         phase: Phase::Request,
         environment: "",
         api: "",
+        files: None,
     };
     assert!(
         super::Mock::compile(config, &ctx)

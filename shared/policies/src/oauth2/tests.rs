@@ -110,6 +110,7 @@ fn run(configuration: &Value, exchange: &mut Exchange) -> Option<Box<Failure>> {
         phase: Phase::Request,
         environment: "DEFAULT",
         api: "shop",
+        files: None,
     };
     let config = serde_json::from_value(configuration.clone()).unwrap();
     let compiled = OAuth2::compile(config, &ctx).unwrap();

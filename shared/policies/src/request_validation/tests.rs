@@ -79,6 +79,7 @@ fn the_scope_of_a_response_does_nothing_and_that_of_the_body_needs_it() {
             phase: Phase::Request,
             environment: "",
             api: "",
+            files: None,
         };
         let compiled = super::RequestValidation::compile(config, &ctx).unwrap();
         assert_eq!(compiled.needs.request_content, expected);

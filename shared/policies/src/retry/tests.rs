@@ -88,6 +88,7 @@ fn the_request_body_is_kept_for_further_calls() {
         phase: Phase::Request,
         environment: "",
         api: "",
+        files: None,
     };
     let needs = super::Retry::compile(config, &ctx).unwrap().needs;
     assert!(needs.request_content && !needs.response_content);

@@ -2,15 +2,34 @@
 //!
 //! Java opens PKCS#12 files under the name JKS as well, since its tools write them by default; so do we.
 
+#![warn(missing_docs)]
+
 mod jks;
 #[cfg(test)]
 mod tests;
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use p12_keystore::{KeyStore as Pkcs12, KeyStoreEntry, Pkcs12ImportPolicy};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
-use crate::upstream::ClientIdentity;
+/// A certificate chain with its key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The chain, leaf first; empty if the store has none.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key in DER (PKCS#8, PKCS#1 or SEC1).
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(redacted)")
+    }
+}
 
 /// A store that cannot be used. Says nothing of what is in it.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +96,28 @@ pub struct Access<'a> {
     pub alias: Option<&'a str>,
 }
 
+/// Largest file of certificates or keys, in bytes; the whole store of a system is a quarter of it.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Reads a file of certificates or keys. A definition may name any file: a device or a pipe would never end.
+///
+/// # Errors
+/// The file cannot be read, is not a regular file, or is longer than 1 MiB.
+pub fn read_file(file: &str) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut content = Vec::new();
+    fs::File::open(file)?
+        .take(FILE_BYTES_MAX)
+        .read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// The bytes of content that a definition carries as text: PEM as it is, or base64.
 ///
 /// # Errors
@@ -107,9 +148,9 @@ pub fn pem_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Stor
 ///
 /// # Errors
 /// [`StoreError`] if one of them does not parse or is empty.
-pub fn pem_identity(chain: &[u8], key: &[u8]) -> Result<ClientIdentity, StoreError> {
+pub fn pem_identity(chain: &[u8], key: &[u8]) -> Result<Identity, StoreError> {
     let key = PrivateKeyDer::from_pem_slice(key).map_err(StoreError::Pem)?;
-    Ok(ClientIdentity {
+    Ok(Identity {
         chain: pem_certificates(chain)?,
         key: key.secret_der().to_vec(),
     })
@@ -150,7 +191,7 @@ fn certificates(entries: Vec<Entry>, alias: Option<&str>) -> Vec<CertificateDer<
 ///
 /// # Errors
 /// [`StoreError`] if the store or the key does not open, or there is no key.
-pub fn identity(store: &[u8], access: Access<'_>) -> Result<ClientIdentity, StoreError> {
+pub fn identity(store: &[u8], access: Access<'_>) -> Result<Identity, StoreError> {
     for entry in open(store, access.password, LINKED)? {
         if !is_wanted(&entry, access.alias) {
             continue;
@@ -161,7 +202,7 @@ pub fn identity(store: &[u8], access: Access<'_>) -> Result<ClientIdentity, Stor
                 Key::Plain(key) => key,
                 Key::Sealed(sealed) => jks::unseal(&sealed, password)?,
             };
-            return Ok(ClientIdentity { chain, key });
+            return Ok(Identity { chain, key });
         }
     }
     Err(missing("private key", access.alias))
