@@ -16,7 +16,7 @@ use http::{Method, Request};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use tidegate_edge_http::body::{Body, BodyError};
-use tidegate_edge_http::stores::pem_certificates;
+use tidegate_keystore::pem_certificates;
 use tidegate_edge_http::upstream::{
     TargetOptions, TimeoutPhase, TlsOptions, UpstreamError, UpstreamPools, UpstreamTarget,
     UpstreamVersion, Verification,

@@ -85,7 +85,9 @@ pub mod url_rewriting;
 mod validate;
 mod variables;
 pub mod xml_json;
+mod xml_text;
 pub mod xml_threat_protection;
+pub mod xml_validation;
 
 pub use bearer::bearer_token;
 pub use compile::compile_steps;

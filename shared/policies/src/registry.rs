@@ -57,6 +57,7 @@ use crate::transform_queryparams::TransformQueryparams;
 use crate::url_rewriting::UrlRewriting;
 use crate::xml_json::XmlJson;
 use crate::xml_threat_protection::XmlThreatProtection;
+use crate::xml_validation::XmlValidation;
 
 /// All policies that a step may name.
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
@@ -111,6 +112,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &UrlRewriting,
     &XmlJson,
     &XmlThreatProtection,
+    &XmlValidation,
 ];
 
 /// All kinds of plan security.

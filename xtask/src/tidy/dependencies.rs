@@ -52,12 +52,18 @@ const RULES: &[Rule] = &[
             "tidegate-jolt",
             "tidegate-keystore",
             "tidegate-policy",
+            "tidegate-xsd",
         ],
         // Policies tell the log what they let pass; all else reaches the outside through their services.
         never: &["tokio", "tonic", "hyper", "rand", "tidegate-proto"],
     },
     Rule {
         name: "tidegate-jolt",
+        workspace: &[],
+        never: PURE,
+    },
+    Rule {
+        name: "tidegate-xsd",
         workspace: &[],
         never: PURE,
     },

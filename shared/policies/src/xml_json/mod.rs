@@ -6,7 +6,6 @@ mod parse;
 mod tests;
 
 use bytes::Bytes;
-use encoding_rs::{Encoding, UTF_8};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use tidegate_policy::{
@@ -17,6 +16,7 @@ use tidegate_policy::{
 pub use config::XmlJsonConfig;
 
 use crate::half::Half;
+use crate::xml_text::decode;
 
 /// Key of the failure when the body is no XML.
 pub const FAILURE_KEY: &str = "XML_INVALID_PAYLOAD";
@@ -52,16 +52,8 @@ fn apply(exchange: &mut Exchange, half: Half, status: StatusCode) -> Outcome {
     let Some(body) = half.body(exchange) else {
         return Outcome::Continue;
     };
-    let encoding = half
-        .content_type(exchange)
-        .and_then(charset)
-        .unwrap_or(UTF_8);
-    let (text, _, has_errors) = encoding.decode(body);
-    let json = if has_errors {
-        Err(format!("the body is not {}", encoding.name()))
-    } else {
-        parse::parse(&text)
-    };
+    let text = decode(body, half.content_type(exchange));
+    let json = text.and_then(|text| parse::parse(&text));
     let value = HeaderValue::from_static("application/json");
     match json {
         Ok(json) => {
@@ -73,16 +65,6 @@ fn apply(exchange: &mut Exchange, half: Half, status: StatusCode) -> Outcome {
         }
         Err(cause) => failure(status, cause),
     }
-}
-
-/// Returns the encoding that a content type names.
-fn charset(content_type: &str) -> Option<&'static Encoding> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        let is_charset = name.trim().eq_ignore_ascii_case("charset");
-        let label = value.trim().trim_matches('"');
-        Encoding::for_label(label.as_bytes()).filter(|_| is_charset)
-    })
 }
 
 fn failure(status: StatusCode, cause: String) -> Outcome {
