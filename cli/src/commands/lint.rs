@@ -1,9 +1,7 @@
 //! `lint`: the checks of `apply`, without a cluster.
 
-use tidegate_model::{
-    document::{SourceDocument, parse_source},
-    validate::{Checked, check_api},
-};
+use tidegate_check::Checked;
+use tidegate_model::document::{SourceDocument, parse_source};
 
 use super::sources;
 use crate::{args::FilesArgs, failure::Failure, output};
@@ -41,15 +39,12 @@ fn check(document: &SourceDocument, source: &str, problems: &mut Vec<String>) {
         output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
     }
     let Checked {
-        api,
-        mut violations,
-    } = check_api(&api.canonical, &[]);
-    if let Some(api) = &api {
-        let (of_policies, notices) = tidegate_policies::validate_api(api);
-        violations.extend(of_policies);
-        for notice in notices {
-            output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
-        }
+        violations,
+        notices,
+        ..
+    } = tidegate_check::check(&api.canonical, &[]);
+    for notice in notices {
+        output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
     }
     problems.extend(violations.iter().map(|found| format!("{source}: {found}")));
 }

@@ -73,19 +73,20 @@ impl DataPlane {
         };
         let watched = Arc::clone(live);
         let (node, live, metrics) = (node.clone(), Arc::clone(live), metrics.clone());
-        let (workers, outbound) = (config.workers, config.outbound.clone());
-        let policy_settings = config.policy_settings.clone();
+        let workers = config.workers;
+        // Made once: the limits of clients hold for all workers together.
+        let settings = GatewaySettings {
+            outbound: config.outbound.clone(),
+            policy_settings: config.policy_settings.clone(),
+            ..GatewaySettings::default()
+        };
         let make_handler = move |_worker: usize| {
             Gateway::new(GatewayParts {
                 live: Arc::clone(&live),
                 node: &node,
                 metrics: metrics.worker(),
                 access_log: log.clone(),
-                settings: GatewaySettings {
-                    outbound: outbound.clone(),
-                    policy_settings: policy_settings.clone(),
-                    ..GatewaySettings::default()
-                },
+                settings: settings.clone(),
                 workers,
             })
         };

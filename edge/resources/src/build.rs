@@ -79,5 +79,8 @@ fn make(api: &str, name: &str, config: &ResourceConfig) -> Result<Resource, Conf
         ResourceConfig::HttpContent(config) => {
             Resource::Content(Arc::new(HttpDocument::new(config)?))
         }
+        ResourceConfig::SchemaRegistry(config) => {
+            Resource::Content(Arc::new(HttpDocument::of_registry(config)?))
+        }
     })
 }

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-use tidegate_policies::resources::{HttpContentConfig, InlineContentConfig};
+use tidegate_policies::resources::{HttpContentConfig, InlineContentConfig, SchemaRegistryConfig};
 use tidegate_policy::{
     BoxFuture, CallOptions, ConfigError, ContentProvider, OutboundCall, ResourceError, Services,
 };
 
 const DEFAULT_TIMEOUT_MS: u64 = 5000;
+
+/// The types in which a registry answers.
+const REGISTRY_TYPES: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
 /// Longest timeout that can be configured.
 const TIMEOUT_MS_MAX: u64 = 60_000;
@@ -62,6 +67,34 @@ impl HttpDocument {
         Ok(Self {
             url: url.parse().map_err(|_invalid| {
                 ConfigError::new("url", format!("{url:?}"), "an absolute URL")
+            })?,
+            headers,
+            options: Arc::new(CallOptions {
+                timeout: Duration::from_millis(timeout.clamp(1, TIMEOUT_MS_MAX)),
+                ..CallOptions::default()
+            }),
+        })
+    }
+
+    /// The schemas of a registry, which lie below its URL by their ids.
+    pub(crate) fn of_registry(config: &SchemaRegistryConfig) -> Result<Self, ConfigError> {
+        let url = config.registry_url.trim();
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(REGISTRY_TYPES));
+        let user = config.authentication.as_ref();
+        let name = user.and_then(|user| user.username.as_deref()).unwrap_or_default();
+        if let Some(user) = user.filter(|_| !name.is_empty()) {
+            let credentials = BASE64_STANDARD.encode(format!("{name}:{}", user.password.expose()));
+            let mut value = HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_long| {
+                ConfigError::new("authentication", "(not shown)", "a user and a password")
+            })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let timeout = config.timeout.unwrap_or(DEFAULT_TIMEOUT_MS);
+        Ok(Self {
+            url: url.parse().map_err(|_invalid| {
+                ConfigError::new("registryUrl", format!("{url:?}"), "an absolute URL")
             })?,
             headers,
             options: Arc::new(CallOptions {

@@ -7,6 +7,7 @@ use crate::api_key::ApiKeyConfig;
 use crate::assign_attributes::AssignAttributes;
 use crate::assign_content::AssignContent;
 use crate::assign_metrics::AssignMetrics;
+use crate::avro_json::AvroJson;
 use crate::aws_lambda::AwsLambda;
 use crate::basic_authentication::BasicAuthentication;
 use crate::cache::Cache;
@@ -39,6 +40,7 @@ use crate::oas_validation::OasValidation;
 use crate::oauth2::{OAuth2, OAuth2Config, OAuth2Verifier};
 use crate::openid_userinfo::OpenidUserinfo;
 use crate::override_request_method::OverrideRequestMethod;
+use crate::protobuf_json::ProtobufJson;
 use crate::quota::Quota;
 use crate::rate_limit::RateLimit;
 use crate::rbac::Rbac;
@@ -58,12 +60,14 @@ use crate::url_rewriting::UrlRewriting;
 use crate::xml_json::XmlJson;
 use crate::xml_threat_protection::XmlThreatProtection;
 use crate::xml_validation::XmlValidation;
+use crate::xslt::Xslt;
 
 /// All policies that a step may name.
 pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &AssignAttributes,
     &AssignContent,
     &AssignMetrics,
+    &AvroJson,
     &AwsLambda,
     &BasicAuthentication,
     &Cache,
@@ -94,6 +98,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &OAuth2,
     &OpenidUserinfo,
     &OverrideRequestMethod,
+    &ProtobufJson,
     &Quota,
     &RateLimit,
     &Rbac,
@@ -113,6 +118,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &XmlJson,
     &XmlThreatProtection,
     &XmlValidation,
+    &Xslt,
 ];
 
 /// All kinds of plan security.

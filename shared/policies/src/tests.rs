@@ -66,7 +66,7 @@ fn unknown_policies_and_members_are_notices_and_only_enabled_ones_keep_from_depl
     let flows = json!([{
         "name": "f", "enabled": true,
         "request": [
-            step("mock", &json!({"scope": "REQUEST"})),
+            step("mock", &json!({"scope": "REQUEST", "extra": 1})),
             step("unheard-of", &json!({})),
             {"policy": "unheard-of", "enabled": false}
         ],
@@ -88,7 +88,7 @@ fn unknown_policies_and_members_are_notices_and_only_enabled_ones_keep_from_depl
     assert_eq!(
         notices,
         [
-            ("unknown-field", "flows[0].request[0].configuration.scope"),
+            ("unknown-field", "flows[0].request[0].configuration.extra"),
             ("unknown-policy", "flows[0].request[1].policy"),
             ("unknown-policy", "flows[0].request[2].policy"),
             ("unused-step", "flows[0].response[0]"),

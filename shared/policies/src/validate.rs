@@ -48,11 +48,7 @@ pub fn undeployable(api: &Api) -> Vec<Violation> {
     }
     for (index, resource) in api.resources.iter().enumerate() {
         if resource.enabled && find_resource(&resource.kind).is_none() {
-            violations.push(Violation::new(
-                format!("resources[{index}].type"),
-                &resource.kind,
-                "a kind of resource that Tidegate has (disable it to deploy without it)",
-            ));
+            violations.push(unusable_resource(resource, index));
         }
     }
     for (index, plan) in api
@@ -72,6 +68,22 @@ pub fn undeployable(api: &Api) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// Only a reference to a manifest of the Kubernetes operator has no type.
+fn unusable_resource(resource: &Resource, index: usize) -> Violation {
+    if resource.kind.is_empty() {
+        return Violation::new(
+            format!("resources[{index}].ref"),
+            "a reference",
+            "the resource itself: references to ApiResource manifests are not resolved",
+        );
+    }
+    Violation::new(
+        format!("resources[{index}].type"),
+        &resource.kind,
+        "a kind of resource that Tidegate has (disable it to deploy without it)",
+    )
 }
 
 fn is_served(plan: &Plan) -> bool {
@@ -149,7 +161,10 @@ impl Findings<'_> {
         }
         let place = format!("{path}.configuration");
         let found = check(&step.configuration, &policy.schema(), &place);
-        self.notices.extend(found.notices);
+        // Nearly every definition carries `scope` from the second version; the phase says what it said.
+        let scope = format!("{place}.scope");
+        let notices = found.notices.into_iter();
+        self.notices.extend(notices.filter(|notice| notice.path != scope));
         if !found.violations.is_empty() {
             self.violations.extend(found.violations);
             if let Some(condition) = &step.condition {
@@ -212,11 +227,17 @@ impl Findings<'_> {
 
     fn resource(&mut self, resource: &Resource, path: &str) {
         let Some(kind) = find_resource(&resource.kind) else {
-            let message = format!(
-                "'{}': kept, but Tidegate has no such resource",
-                resource.kind
-            );
-            let path = format!("{path}.type");
+            let (member, message) = match resource.kind.as_str() {
+                "" => (
+                    "ref",
+                    "kept, but references to ApiResource manifests are not resolved".to_owned(),
+                ),
+                kind => (
+                    "type",
+                    format!("'{kind}': kept, but Tidegate has no such resource"),
+                ),
+            };
+            let path = format!("{path}.{member}");
             self.notices
                 .push(Notice::new("unknown-resource", path, message));
             return;

@@ -53,6 +53,7 @@ const RULES: &[Rule] = &[
             "tidegate-keystore",
             "tidegate-policy",
             "tidegate-xsd",
+            "tidegate-xslt",
         ],
         // Policies tell the log what they let pass; all else reaches the outside through their services.
         never: &["tokio", "tonic", "hyper", "rand", "tidegate-proto"],
@@ -70,6 +71,22 @@ const RULES: &[Rule] = &[
     Rule {
         name: "tidegate-keystore",
         workspace: &[],
+        never: PURE,
+    },
+    Rule {
+        name: "tidegate-xslt",
+        workspace: &[],
+        never: PURE,
+    },
+    Rule {
+        name: "tidegate-check",
+        workspace: &[
+            "tidegate-expression",
+            "tidegate-jolt",
+            "tidegate-keystore",
+            "tidegate-model",
+            "tidegate-policies",
+        ],
         never: PURE,
     },
     Rule {
@@ -117,6 +134,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "tidegate-control-plane",
         workspace: &[
+            "tidegate-check",
             "tidegate-consensus",
             "tidegate-model",
             "tidegate-policies",
@@ -170,6 +188,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "tidegate-cli",
         workspace: &[
+            "tidegate-check",
             "tidegate-model",
             "tidegate-policies",
             "tidegate-proto",

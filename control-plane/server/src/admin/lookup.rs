@@ -1,5 +1,6 @@
 //! Finding what a request names: resources by id or name, documents, live objects.
 
+use memchr::memmem;
 use serde_json::Value;
 use tidegate_model::ApiObject;
 use tidegate_state::{
@@ -9,6 +10,8 @@ use tidegate_state::{
 
 use super::Fault;
 
+/// Drafts read at once while looking for a cross id.
+const APIS_PAGE: usize = 100;
 /// Longest id or name that is looked up, in bytes.
 const NAME_BYTES_MAX: usize = 512;
 
@@ -39,6 +42,36 @@ pub(crate) fn api(
         return Ok(found);
     }
     query::api_by_name(state, environment, api)?.ok_or_else(|| Fault::not_found("API", api))
+}
+
+/// The API whose draft has this cross id, if there is one.
+///
+/// Cross ids are not indexed: they are looked for when a document without id is imported, which is
+/// rare, and only drafts that hold the text are parsed.
+pub(crate) fn api_by_cross_id(
+    state: &dyn StateReader,
+    environment: &str,
+    cross_id: &str,
+) -> Result<Option<Resource<ApiRecord>>, Fault> {
+    let wanted = Value::from(cross_id);
+    // Drafts are written by the same serialiser, so the text stands in them as it does here.
+    let written = wanted.to_string();
+    let finder = memmem::Finder::new(written.as_bytes());
+    let mut after = None;
+    loop {
+        let page = query::apis(state, environment, after.as_deref(), APIS_PAGE)?;
+        for found in page.items {
+            if finder.find(&found.value.document).is_some()
+                && document(&found.value)?.get("crossId") == Some(&wanted)
+            {
+                return Ok(Some(found));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(None),
+        }
+    }
 }
 
 /// An application by id, else by name.

@@ -176,3 +176,32 @@ async fn an_api_that_no_edge_can_run_is_refused_at_deploy() {
         "{found:?}"
     );
 }
+
+#[tokio::test]
+async fn templates_of_the_kubernetes_operator_are_stored_and_named_at_deploy() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path()).unwrap();
+    let mut admin = node.admin().await.unwrap();
+    let mut spec = definition("stock", "Stock", "/stock");
+    spec["plans"] = json!({"Free": {"name": "Free", "security": {
+        "type": "[[ secret `shop/security` ]]"}}});
+    spec["endpointGroups"][0]["endpoints"][0]["configuration"]["target"] =
+        json!("[[ configmap `shop/target` ]]");
+    let manifest = json!({"apiVersion": "gravitee.io/v1alpha1", "kind": "ApiV4Definition",
+                          "metadata": {"name": "stock"}, "spec": spec});
+    let results = admin.apis.apply(apply(&[&manifest], false)).await.unwrap();
+    let notices = results.into_inner().results.remove(0).notices;
+    let places: Vec<&str> = notices
+        .iter()
+        .filter(|notice| notice.code == "operator-template")
+        .map(|notice| notice.path.as_str())
+        .collect();
+    let target = "endpointGroups[0].endpoints[0].configuration.target";
+    assert_eq!(places, [target, "plans[0].security.type"]);
+    let refused = admin.apis.deploy_api(deploy("Stock", "")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let found = field_violations(&refused);
+    let fields: Vec<&str> = found.iter().map(|one| one.field.as_str()).collect();
+    assert_eq!(fields.len(), 2, "{found:?}");
+    assert!(fields.contains(&"plans[0].security.type"), "{found:?}");
+}

@@ -117,6 +117,72 @@ async fn a_plan_id_of_another_api_is_renamed_and_kept_as_cross_id() {
 }
 
 #[tokio::test]
+async fn an_import_without_id_is_about_the_api_and_the_plans_with_its_cross_ids() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path()).unwrap();
+    let mut admin = node.admin().await.unwrap();
+    let mut known = definition("known", "Known", "/known");
+    known["crossId"] = json!("cross-\"known\"");
+    known["plans"][0]["crossId"] = json!("cross-free");
+    let other = definition("other", "Other", "/other");
+    admin.apis.apply(apply(&[&known, &other], false)).await.unwrap();
+    let mut import = known.clone();
+    let members = import.as_object_mut().unwrap();
+    members.remove("id");
+    members.insert("name".to_owned(), json!("Renamed"));
+    for plan in import["plans"].as_array_mut().unwrap() {
+        plan.as_object_mut().unwrap().remove("id");
+    }
+    import["plans"][0]["name"] = json!("Renamed as well");
+    let result = admin.apis.apply(apply(&[&import], false)).await.unwrap();
+    let result = result.into_inner().results.remove(0);
+    assert_eq!((result.id.as_str(), result.outcome()), ("known", Outcome::Updated));
+    let stored = admin.apis.get_api(api("known")).await.unwrap().into_inner();
+    let plans: Vec<&str> = stored.plans.iter().map(|plan| plan.id.as_str()).collect();
+    assert_eq!(plans, ["known-free", "known-gold"]);
+
+    import["name"] = json!("Other");
+    let refused = admin.apis.apply(apply(&[&import], false)).await.unwrap_err();
+    assert_eq!(field_violations(&refused)[0].field, "name");
+
+    // Without a known cross id it is another API, with ids of its own; nothing is served before it is deployed.
+    import["crossId"] = json!("cross-unknown");
+    import["name"] = json!("New");
+    import["listeners"][0]["paths"][0]["path"] = json!("/new");
+    let result = admin.apis.apply(apply(&[&import], false)).await.unwrap();
+    let result = result.into_inner().results.remove(0);
+    assert_eq!(result.outcome(), Outcome::Created);
+    assert_ne!(result.id, "known");
+    let stored = admin.apis.get_api(api("New")).await.unwrap().into_inner();
+    assert_eq!(stored.deployment_number, 0);
+    assert!(stored.plans.iter().all(|plan| !plan.id.starts_with("known")));
+}
+
+#[tokio::test]
+async fn a_plan_of_a_manifest_keeps_its_id_when_it_is_renamed() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path()).unwrap();
+    let mut admin = node.admin().await.unwrap();
+    let mut spec = definition("unused", "Stock", "/stock");
+    spec.as_object_mut().unwrap().remove("id");
+    let manifest = |name: &str| {
+        let plan = json!({"name": name, "security": {"type": "KEY_LESS"}});
+        let mut spec = spec.clone();
+        spec["plans"] = json!({"free-plan": plan});
+        json!({"apiVersion": "gravitee.io/v1alpha1", "kind": "ApiV4Definition",
+               "metadata": {"name": "stock"}, "spec": spec})
+    };
+    let mut ids = Vec::new();
+    for name in ["Free plan", "Open to all"] {
+        admin.apis.apply(apply(&[&manifest(name)], false)).await.unwrap();
+        let stored = admin.apis.get_api(api("Stock")).await.unwrap().into_inner();
+        assert_eq!(stored.plans[0].name, name);
+        ids.push(stored.plans[0].id.clone());
+    }
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[tokio::test]
 async fn the_second_of_two_editors_gets_a_conflict_with_both_sides() {
     let directory = tempfile::tempdir().unwrap();
     let node = Node::start(directory.path()).unwrap();

@@ -24,7 +24,7 @@ use http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use rand::rngs::SmallRng;
 use tidegate_expression::Text;
 use tidegate_model::Secret;
-use tidegate_policy::{NodeFacts as PolicyNode, Services};
+use tidegate_policy::{Limiter, LocalLimiter, NodeFacts as PolicyNode, Services};
 
 use crate::{
     Live,
@@ -61,6 +61,8 @@ pub struct GatewaySettings {
     pub outbound: OutboundSettings,
     /// Settings that policies read by name, such as keys of token issuers.
     pub policy_settings: Secret<Arc<BTreeMap<String, String>>>,
+    /// Counts what clients may do. Give all workers the same one: a limit holds for the edge as a whole.
+    pub limiter: Arc<dyn Limiter>,
 }
 
 impl Default for GatewaySettings {
@@ -72,6 +74,7 @@ impl Default for GatewaySettings {
             content_bytes_max: 10 * 1024 * 1024,
             outbound: OutboundSettings::default(),
             policy_settings: Secret::default(),
+            limiter: Arc::new(LocalLimiter::default()),
         }
     }
 }
@@ -134,6 +137,7 @@ impl Gateway {
         let ambient = Arc::new(SystemAmbient);
         let services = Services {
             settings: Arc::clone(parts.settings.policy_settings.expose()),
+            limiter: Arc::clone(&parts.settings.limiter),
             ..outbound::services(ambient, &pools, &parts.settings.outbound)
         };
         let context = Context {

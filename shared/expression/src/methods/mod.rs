@@ -60,8 +60,9 @@ pub(crate) enum Unresolved {
     ArgumentCount,
 }
 
-/// Methods that only objects have: encoders and decoders.
+/// Methods that only objects have: encoders and decoders, and stores of secrets with a path and a key.
 const OBJECT_METHODS: &[(&str, usize)] = &[
+    ("get", 2),
     ("encodeToString", 1),
     ("encode", 1),
     ("decode", 1),

@@ -17,7 +17,7 @@ mod v2;
 mod yaml;
 
 pub use source::{DEPTH_MAX, SOURCE_BYTES_MAX};
-pub use spelling::export;
+pub use spelling::{entry_key, export};
 pub use yaml::to_yaml;
 
 /// One document of a file.

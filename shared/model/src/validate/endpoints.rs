@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::messages::check_header;
 use crate::{
     api::{Api, ApiKind, Endpoint, EndpointGroup, HTTP_PROXY, Service},
     read::{At, Findings},
@@ -106,16 +107,37 @@ fn check_http(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: 
                 let path = format!("{path}.configuration.target");
                 findings.report_text(path, &configuration.target, expected);
             }
+            let place = shared_place(endpoint, path);
+            for (index, header) in configuration.headers.iter().enumerate() {
+                let found = Findings::default();
+                let place = format!("{place}.headers[{index}]");
+                check_header(&header.name, &header.value, &place, &found);
+                for violation in found.finish(()).err().into_iter().flatten() {
+                    findings.add_once(violation);
+                }
+            }
         }
         Err(violations) => {
-            // What is inherited sits in the group, and is wrong once, not once per endpoint.
-            let (group_path, _) = path.rsplit_once(".endpoints").unwrap_or((path, ""));
             for violation in violations {
                 let is_shared = violation.path.starts_with("sharedConfiguration.");
-                let violation = violation.under(if is_shared { group_path } else { path });
+                let violation = violation.under(if is_shared { group_of(path) } else { path });
                 findings.add_once(violation);
             }
         }
+    }
+}
+
+/// The path of the group of an endpoint. What is inherited sits there, and is wrong once, not once per endpoint.
+fn group_of(path: &str) -> &str {
+    path.rsplit_once(".endpoints").map_or(path, |(group, _)| group)
+}
+
+/// The path of the shared configuration that applies to an endpoint.
+fn shared_place(endpoint: &Endpoint, path: &str) -> String {
+    if endpoint.inherit_configuration {
+        format!("{}.sharedConfiguration", group_of(path))
+    } else {
+        format!("{path}.sharedConfigurationOverride")
     }
 }
 

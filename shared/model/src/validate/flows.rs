@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::messages::is_token;
 use crate::{
     api::{Api, ApiKind, Flow, PathOperator, Selector},
     read::{At, Findings},
@@ -41,6 +42,12 @@ fn check_selectors(kind: ApiKind, flow: &Flow, path: &str, findings: &Findings) 
         if !is_allowed {
             let expected = format!("a selector for an API of type {}", kind.as_str());
             findings.report_text(format!("{path}.type"), selector.kind(), expected);
+        }
+        if let Selector::Http { methods, .. } = selector {
+            let unusable = |(_, method): &(usize, &String)| !is_token(method);
+            for (index, method) in methods.iter().enumerate().filter(unusable) {
+                findings.report_text(format!("{path}.methods[{index}]"), method, "a method");
+            }
         }
     }
 }

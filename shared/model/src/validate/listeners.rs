@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::messages::is_token;
 use crate::{
     api::{Api, ApiKind, Entrypoint, HttpListener, Listener, ListenerKind, Qos},
     read::{At, Findings, Label},
@@ -35,11 +36,12 @@ const ENTRYPOINTS: &[EntrypointFacts] = &[
         ListenerKind::Tcp,
         &[Qos::None, Qos::Auto, Qos::AtMostOnce, Qos::AtLeastOnce],
     ),
+    // Management offers no `none` here, but gateways run definitions that ask for it.
     facts(
         "http-get",
         ApiKind::Message,
         ListenerKind::Http,
-        &[Qos::Auto, Qos::AtMostOnce, Qos::AtLeastOnce],
+        &[Qos::None, Qos::Auto, Qos::AtMostOnce, Qos::AtLeastOnce],
     ),
     facts(
         "http-post",
@@ -253,12 +255,6 @@ fn check_cors(listener: &HttpListener, path: &str, findings: &Findings) {
             );
         }
     }
-}
-
-/// An HTTP token (RFC 9110 §5.6.2).
-fn is_token(text: &str) -> bool {
-    let is_token_byte = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 /// The path of a URL in its raw form (RFC 3986 §3.3); letters beyond ASCII are tolerated.

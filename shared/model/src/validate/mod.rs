@@ -11,17 +11,21 @@ use crate::{
     violation::Violation,
 };
 
+mod analytics;
 mod claims;
 mod endpoints;
 mod flows;
 mod identity;
 mod listeners;
+mod messages;
+mod operator_templates;
 mod plans;
 mod services;
 #[cfg(test)]
 mod tests;
 
 pub use claims::{ListenerClaim, listener_claims};
+pub use operator_templates::operator_templates;
 
 /// What came out of checking a document.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub struct Checked {
 /// Checks a canonical document against every rule and against the listeners of the `others` in its environment.
 ///
 /// Claims of the API itself among `others` (same id) are ignored, so the full list of an environment may be given.
+/// A value that a template of the Kubernetes operator stands for is unknown and breaks no rule; what keeps it from
+/// being deployed is listed by [`operator_templates`].
 /// Rules of policies can be checked on what was read, so that their violations are reported together with these.
 #[must_use]
 pub fn check_api(document: &Value, others: &[ListenerClaim]) -> Checked {
@@ -50,8 +56,14 @@ pub fn check_api(document: &Value, others: &[ListenerClaim]) -> Checked {
         flows::check(&root, api, &findings);
         plans::check(&root, api, &findings);
         services::check(api, &findings);
+        messages::check(api, &findings);
+        analytics::check(&root, api, &findings);
     }
-    let violations = findings.finish(()).err().unwrap_or_default();
+    let mut violations = findings.finish(()).err().unwrap_or_default();
+    if !violations.is_empty() {
+        let templates = operator_templates(document);
+        violations.retain(|violation| !operator_templates::is_unknown_yet(violation, &templates));
+    }
     Checked { api, violations }
 }
 

@@ -10,9 +10,9 @@ use crate::number::WholeNumber;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CacheConfig {
-    /// Name of the cache resource, with expressions.
-    #[schemars(required)]
-    pub cache_name: String,
+    /// Name of the cache resource, with expressions. Old definitions leave it out, but without it a step cannot be
+    /// deployed.
+    pub cache_name: Option<String>,
     /// What responses are kept apart by besides API, application, method, path and query, with expressions.
     pub key: Option<String>,
     /// How long a response is kept, in seconds; 600 if nothing is said.

@@ -41,10 +41,8 @@ impl PolicyKind for Cache {
     type Config = CacheConfig;
 
     fn compile(config: Self::Config, _ctx: &CompileContext<'_>) -> Result<Compiled, ConfigError> {
-        if config.cache_name.trim().is_empty() {
-            return Err(ConfigError::new("cacheName", "\"\"", "a name"));
-        }
-        let resource = ConfigError::template("cacheName", &config.cache_name)?;
+        let name = config.cache_name.as_deref().unwrap_or_default();
+        let resource = ConfigError::template("cacheName", name)?;
         let key = config
             .key
             .as_deref()
@@ -80,6 +78,12 @@ impl PolicyKind for Cache {
             }),
         };
         Ok(Compiled::asynchronous(step, needs))
+    }
+
+    fn undeployable(config: &Self::Config) -> Option<ConfigError> {
+        let name = config.cache_name.as_deref().unwrap_or_default();
+        let is_blank = name.trim().is_empty();
+        is_blank.then(|| ConfigError::new("cacheName", "nothing", "the name of a cache resource"))
     }
 }
 

@@ -12,6 +12,7 @@ use tidegate_policy::{Exchange, Phase, SubscriptionFacts};
 use super::freshness::{Freshness, freshness};
 use super::stored::{self, BODY_BYTES_MAX};
 use crate::fakes::{Answer, FakeCache, FakeEndpoint};
+use crate::registry::find;
 use crate::testing::{example, exchange, failure, refusal, run, services};
 
 fn with_cache(cache: &Arc<FakeCache>) -> Exchange {
@@ -245,7 +246,6 @@ proptest! {
 #[test]
 fn wrong_configuration_is_refused_with_its_place() {
     for (configuration, path) in [
-        (json!({}), "cacheName"),
         (
             json!({"cacheName": "c", "methods": ["GET", "a b"]}),
             "methods[1]",
@@ -259,4 +259,14 @@ fn wrong_configuration_is_refused_with_its_place() {
     ] {
         assert_eq!(refusal("cache", &configuration).path, path);
     }
+}
+
+#[test]
+fn a_step_without_the_name_of_a_cache_is_kept_and_not_deployed() {
+    for configuration in [json!({}), json!({"cacheName": null}), json!({"cacheName": " "})] {
+        let reason = find("cache").unwrap().undeployable(&configuration).unwrap();
+        assert_eq!(reason.path, "cacheName", "{configuration}");
+    }
+    let named = json!({"cacheName": "responses"});
+    assert_eq!(find("cache").unwrap().undeployable(&named), None);
 }

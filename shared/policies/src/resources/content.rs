@@ -2,8 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tidegate_model::Secret;
 
-use super::CallHeader;
+use super::{CallHeader, secret};
 use crate::configuration::null_as_default;
 
 /// A document written into the definition.
@@ -12,6 +13,33 @@ use crate::configuration::null_as_default;
 pub struct InlineContentConfig {
     /// The document.
     pub content: String,
+}
+
+/// A schema registry with the interface of Confluent's.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SchemaRegistryConfig {
+    /// URL of the registry.
+    pub registry_url: String,
+    /// Who asks; nobody in particular if nothing is said.
+    #[serde(default)]
+    pub authentication: Option<RegistryAuthentication>,
+    /// Milliseconds for a call. Default 5000.
+    #[serde(default)]
+    pub timeout: Option<u64>,
+}
+
+/// Who asks a schema registry.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryAuthentication {
+    /// The user.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The user's password.
+    #[serde(default, deserialize_with = "secret")]
+    #[schemars(with = "Option<String>")]
+    pub password: Secret<String>,
 }
 
 /// A document behind a URL.

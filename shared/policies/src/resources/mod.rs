@@ -19,7 +19,9 @@ use tidegate_model::Secret;
 pub use access_management::{AccessManagementConfig, AmVersion, KeycloakConfig, KeycloakRealm};
 pub use authentication::{HttpUsersConfig, InlineUser, InlineUsersConfig, LdapUsersConfig};
 pub use cache::{CacheConfig, RedisCacheConfig, RedisNode, RedisSentinel, RedisStandalone};
-pub use content::{HttpContentConfig, InlineContentConfig};
+pub use content::{
+    HttpContentConfig, InlineContentConfig, RegistryAuthentication, SchemaRegistryConfig,
+};
 pub use oauth2::{CallMethod, OAuth2ServerConfig};
 pub use registry::{RESOURCE_KINDS, ResourceConfig, ResourceKind, find_resource};
 

@@ -9,6 +9,7 @@ use tidegate_policy::ConfigError;
 use super::{
     AccessManagementConfig, CacheConfig, HttpContentConfig, HttpUsersConfig, InlineContentConfig,
     InlineUsersConfig, KeycloakConfig, LdapUsersConfig, OAuth2ServerConfig, RedisCacheConfig,
+    SchemaRegistryConfig,
 };
 use crate::configuration::normalized;
 
@@ -35,6 +36,8 @@ pub enum ResourceConfig {
     InlineContent(InlineContentConfig),
     /// `content-provider-http-resource`.
     HttpContent(HttpContentConfig),
+    /// `schema-registry-confluent`.
+    SchemaRegistry(SchemaRegistryConfig),
 }
 
 /// A kind of resource.
@@ -106,6 +109,15 @@ pub const RESOURCE_KINDS: &[ResourceKind] = &[
             let config: HttpContentConfig = parse(value)?;
             absolute("url", &config.url)?;
             Ok(ResourceConfig::HttpContent(config))
+        },
+    },
+    ResourceKind {
+        name: "schema-registry-confluent",
+        schema: schema::<SchemaRegistryConfig>,
+        parse: |value| {
+            let config: SchemaRegistryConfig = parse(value)?;
+            absolute("registryUrl", &config.registry_url)?;
+            Ok(ResourceConfig::SchemaRegistry(config))
         },
     },
 ];

@@ -13,7 +13,7 @@ use tidegate_proto::admin::v1::{ApplyRequest, ApplyResult, apply_result::Outcome
 use tidegate_state::{ApiRecord, Op, Resource, ResourceKind, StateReader, query};
 
 use super::{
-    definition::{assign_ids, deployed_part, plan_id},
+    definition::{assign_ids, deployed_part, plan_id, text},
     deploy::{self, Remarks},
     draft::{self, CheckedDraft},
     history::unified,
@@ -334,7 +334,8 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// The stored API a document is about: the one with its id, else the one with its name.
+    /// The stored API a document is about: the one with its id; for a document without id the one with its cross
+    /// id, else the one with its name.
     fn target(
         &self,
         api: &ApiDocument,
@@ -345,17 +346,23 @@ impl<'a> Batch<'a> {
             false => query::api_by_name(self.state, environment, &api.name)?,
         };
         let Some(id) = &api.id else {
-            return Ok(Ok(by_name));
+            let by_cross_id = match text(&api.canonical, "crossId") {
+                Some(cross_id) => lookup::api_by_cross_id(self.state, environment, cross_id)?,
+                None => None,
+            };
+            return Ok(match (by_cross_id, by_name) {
+                (Some(known), Some(other)) if known.value.id != other.value.id => {
+                    Err(taken_name(api, &other))
+                }
+                (Some(known), _) => Ok(Some(known)),
+                (None, by_name) => Ok(by_name),
+            });
         };
         if let Err(error) = ApiId::parse(id.as_str()) {
             return Ok(Err(Violation::new("id", id, error.to_string())));
         }
         if let Some(other) = by_name.filter(|other| other.value.id != *id) {
-            let expected = format!(
-                "a name of its own: API {:?} has this one already",
-                other.value.id
-            );
-            return Ok(Err(Violation::new("name", &api.name, expected)));
+            return Ok(Err(taken_name(api, &other)));
         }
         Ok(Ok(query::api(self.state, environment, id)?))
     }
@@ -477,6 +484,14 @@ impl<'a> Batch<'a> {
         self.decision.ops.extend(ops);
         Ok(deploys)
     }
+}
+
+fn taken_name(api: &ApiDocument, other: &Resource<ApiRecord>) -> Violation {
+    let expected = format!(
+        "a name of its own: API {:?} has this one already",
+        other.value.id
+    );
+    Violation::new("name", &api.name, expected)
 }
 
 fn describe(change: &tidegate_model::deployment::Difference) -> String {

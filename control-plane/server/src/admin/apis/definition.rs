@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use tidegate_model::Notice;
+use tidegate_model::{Notice, document::entry_key};
 
 /// Members that only management knows: they are no part of what an edge runs, and a rollback keeps
 /// them as they are in the draft (`gravitee-v4.md` §1.2, §6.5).
@@ -53,8 +53,6 @@ const MANAGEMENT_PLAN_MEMBERS: &[&str] = &[
     "updatedAt",
     "validation",
 ];
-/// Member of a plan that keeps its key in the map of the Kubernetes form.
-const PLAN_KEY_MEMBER: &str = "x-tidegate-plan-key";
 /// Prefix of members that Tidegate itself keeps beside the definition.
 const OWN_PREFIX: &str = "x-tidegate";
 
@@ -236,8 +234,9 @@ pub(in crate::admin) fn find_plan<'a>(
 
 /// Gives `document` the id `api_id` and every plan an id that no other API of the environment has.
 ///
-/// A plan without id takes that of the plan of the same name in `stored`, so that applying a
-/// document twice changes nothing. A plan id for which `taken` is true is replaced and kept as
+/// A plan without id takes that of its twin in `stored`, so that applying a document twice changes
+/// nothing: the plan with the same cross id, else with the same key in a Kubernetes manifest, else
+/// with the same name. A plan id for which `taken` is true is replaced and kept as
 /// `crossId`; a plan of `stored` with that cross id lends its own. `new_id` makes fresh ids.
 pub(super) fn assign_ids(
     document: &mut Value,
@@ -271,6 +270,7 @@ pub(super) fn assign_ids(
         let same = |other: &Value, member| {
             text(other, member).is_some() && text(other, member) == text(plan, member)
         };
+        let key = entry_key(plan);
         let twin = match &given {
             Some(id) => stored
                 .iter()
@@ -278,7 +278,8 @@ pub(super) fn assign_ids(
             // The Kubernetes form knows plans by their key, which outlives a change of name.
             None => stored
                 .iter()
-                .find(|other| same(other, PLAN_KEY_MEMBER))
+                .find(|other| same(other, "crossId"))
+                .or_else(|| stored.iter().find(|other| key.is_some() && entry_key(other) == key))
                 .or_else(|| stored.iter().find(|other| same(other, "name"))),
         };
         let id = twin

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tidegate_model::{
     ApiId, ApiObject, Violation,
-    api::{Api, ApiKind},
-    validate::deployable,
+    api::Api,
+    validate::operator_templates,
 };
 use tidegate_state::{
     ApiRecord, ResourceKind, StateReader, SubscriptionRecord,
@@ -197,11 +197,16 @@ pub(super) fn deployment(
     remarks: &Remarks,
 ) -> Result<Result<Deploy, Vec<Violation>>, Fault> {
     let definition = deployed_part(document);
+    // A template stands for a value that may be needed to read the definition at all.
+    let templates = operator_templates(&definition);
+    if !templates.is_empty() {
+        return Ok(Err(templates));
+    }
     let api = match Api::from_canonical(&definition) {
         Ok(api) => api,
         Err(violations) => return Ok(Err(violations)),
     };
-    let reasons = reasons_against(&api);
+    let reasons = tidegate_check::undeployable(&definition, &api);
     if !reasons.is_empty() {
         return Ok(Err(reasons));
     }
@@ -230,24 +235,6 @@ pub(super) fn deployment(
             .map(|plan| plan.tags.iter().cloned().collect::<Vec<_>>().into())
             .collect(),
     }))
-}
-
-fn reasons_against(api: &Api) -> Vec<Violation> {
-    let mut reasons = deployable(api).err().unwrap_or_default();
-    let kind = match api.kind {
-        ApiKind::Proxy => None,
-        ApiKind::Message => Some("message"),
-        ApiKind::Native => Some("native"),
-    };
-    if let Some(kind) = kind {
-        reasons.push(Violation::new(
-            "type",
-            kind,
-            "proxy: no edge can run this type yet",
-        ));
-    }
-    reasons.extend(tidegate_policies::undeployable(api));
-    reasons
 }
 
 fn undeployable(violations: Vec<Violation>) -> Fault {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tidegate_check::Checked;
 use tidegate_model::{
     Notice, Violation,
-    validate::{Checked, ListenerClaim, check_api, listener_claims},
+    validate::{ListenerClaim, check_api, listener_claims},
 };
 use tidegate_state::{ApiRecord, ResourceKind, StateReader, op::PutApi, query};
 
@@ -42,13 +43,12 @@ pub(super) fn check(
     others.extend(also.iter().cloned());
     let Checked {
         api,
-        mut violations,
-    } = check_api(&document, &others);
+        violations,
+        notices,
+    } = tidegate_check::check(&document, &others);
     let Some(api) = api else {
         return Ok(Err(violations));
     };
-    let (of_policies, notices) = tidegate_policies::validate_api(&api);
-    violations.extend(of_policies);
     if !violations.is_empty() {
         return Ok(Err(violations));
     }

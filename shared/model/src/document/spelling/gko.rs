@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     read::{At, Findings},
-    violation::Violation,
+    validate::operator_templates,
+    violation::{Notice, Violation},
 };
 
 /// The `apiVersion` of the manifests.
@@ -62,14 +63,34 @@ pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violatio
         spec.insert(METADATA.to_owned(), Value::Object(metadata));
     }
     findings.finish(())?;
-    finish(
+    let mut document = finish(
         spec,
         Spelling::Gko,
         Found {
             etag,
             ..Found::default()
         },
-    )
+    )?;
+    if let SourceDocument::Api(api) = &mut document {
+        let templates = operator_templates(&api.canonical);
+        api.notices.extend(templates.into_iter().map(|template| {
+            let message = format!(
+                "{}: kept, but templates of the operator are not resolved: the API cannot be deployed",
+                template.value
+            );
+            Notice::new("operator-template", template.path, message)
+        }));
+    }
+    Ok(document)
+}
+
+/// The key an entry has in the map of its manifest: the one that was kept, else the slug of its name. A plan keeps
+/// it when it is renamed.
+#[must_use]
+pub fn entry_key(entry: &Value) -> Option<String> {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str);
+    let own = text(KEY).map(str::to_owned);
+    own.or_else(|| text("name").map(slug))
 }
 
 /// The operator's manifest of a v2 definition; what `spec` says is converted as in any other spelling.

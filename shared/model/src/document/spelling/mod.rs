@@ -13,6 +13,8 @@ mod envelope;
 mod gko;
 mod native;
 
+pub use gko::entry_key;
+
 type Members = Map<String, Value>;
 
 /// Members of the root of a definition that are understood, or known to belong to management.
