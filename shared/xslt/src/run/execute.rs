@@ -225,10 +225,12 @@ impl Runner<'_> {
             Instruction::Literal {
                 name,
                 declared,
+                sets,
                 attributes,
                 body,
             } => {
                 out.start(name.clone(), declared.clone());
+                self.body(sets, context, out, depth)?;
                 for (name, value) in attributes {
                     let value = self.template_text(value, context)?;
                     self.keep(NODE_BYTES + value.len())?;

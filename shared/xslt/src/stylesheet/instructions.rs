@@ -165,7 +165,7 @@ impl Compiler {
                 return Err(self.attribute_error(node, &name.written(), "it is not supported"));
             }
         }
-        let mut body = Vec::new();
+        let mut of_sets = Vec::new();
         let sets = self.document.attributes(node).find_map(|index| {
             match self.document.node(index).map(|found| &found.kind) {
                 Some(Kind::Attribute { name, value }) if name.is(XSLT, "use-attribute-sets") => {
@@ -174,13 +174,13 @@ impl Compiler {
                 _ => None,
             }
         });
-        self.use_sets(node, sets.as_deref().unwrap_or_default(), 0, &mut body)?;
-        body.extend(self.body(node)?);
+        self.use_sets(node, sets.as_deref().unwrap_or_default(), 0, &mut of_sets)?;
         Ok(Instruction::Literal {
             name: name.clone(),
             declared,
+            sets: of_sets.into(),
             attributes: attributes.into(),
-            body: body.into(),
+            body: self.body(node)?,
         })
     }
 

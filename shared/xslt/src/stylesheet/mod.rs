@@ -164,6 +164,8 @@ pub(crate) enum Instruction {
     Literal {
         name: Name,
         declared: Vec<Declaration>,
+        /// Attributes of sets, which its own replace.
+        sets: Body,
         attributes: Box<[(Name, ValueTemplate)]>,
         body: Body,
     },

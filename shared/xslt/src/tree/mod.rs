@@ -4,7 +4,7 @@ mod parse;
 
 use std::sync::Arc;
 
-pub(crate) use parse::{ParseError, parse};
+pub(crate) use parse::parse;
 
 /// A text that many nodes share.
 pub(crate) type Str = Arc<str>;
@@ -25,14 +25,6 @@ impl PartialEq for Name {
 }
 
 impl Name {
-    pub(crate) fn local(local: &str) -> Self {
-        Self {
-            prefix: Str::from(""),
-            uri: Str::from(""),
-            local: Str::from(local),
-        }
-    }
-
     pub(crate) fn is(&self, uri: &str, local: &str) -> bool {
         *self.uri == *uri && *self.local == *local
     }

@@ -17,7 +17,7 @@ const NODES_MAX: u32 = 2_000_000;
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// A text that is no document.
-pub(crate) type ParseError = String;
+type ParseError = String;
 
 struct Builder {
     document: Document,

@@ -13,8 +13,6 @@ use crate::tree::{Document, Kind, Name, NodeRef};
 const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of text that cost a step.
 const BYTES_PER_STEP: usize = 64;
-/// The namespace of XSLT.
-const XSLT: &str = "http://www.w3.org/1999/XSL/Transform";
 /// The namespace of `xml:lang`.
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
@@ -626,9 +624,4 @@ fn lang(wanted: &str, node: NodeRef, machine: &dyn Machine) -> bool {
         let (said, wanted) = (said.to_ascii_lowercase(), wanted.to_ascii_lowercase());
         said == wanted || said.starts_with(&format!("{wanted}-"))
     })
-}
-
-/// Whether a name belongs to XSLT itself.
-pub(crate) fn is_xslt(name: &Name) -> bool {
-    &*name.uri == XSLT
 }
