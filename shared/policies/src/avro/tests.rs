@@ -77,7 +77,7 @@ fn hostile_data_is_refused_and_bounded() {
     let text = schema(&json!("string"));
     let cases: [(&Schema, Vec<u8>, DataError); 6] = [
         (&nulls, vec![0xff; 9], DataError::CutOff),
-        (&nulls, [&[0xff; 9][..], &[1]].concat(), DataError::Size),
+        (&nulls, [&[0xfe][..], &[0xff; 8], &[1]].concat(), DataError::Size),
         (&list, vec![2; 100_000], DataError::Depth),
         (&text, vec![0xfe, 0xff, 0xff, 0xff, 0x0f], DataError::CutOff),
         (&text, vec![2, 0xff], DataError::Invalid("UTF-8 text")),

@@ -167,8 +167,10 @@ impl Schema {
     }
 }
 
+/// A message within another; the entries of maps, which no file spells out, do not count.
 fn nested(outer: &MessageDescriptor, index: usize) -> Option<MessageDescriptor> {
-    outer.child_messages().nth(index)
+    let mut spelled = outer.child_messages().filter(|inner| !inner.is_map_entry());
+    spelled.nth(index)
 }
 
 /// A zig-zag number that is not negative.
