@@ -16,11 +16,11 @@ use http::{Method, Request};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use tidegate_edge_http::body::{Body, BodyError};
-use tidegate_keystore::pem_certificates;
 use tidegate_edge_http::upstream::{
     TargetOptions, TimeoutPhase, TlsOptions, UpstreamError, UpstreamPools, UpstreamTarget,
     UpstreamVersion, Verification,
 };
+use tidegate_keystore::pem_certificates;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;

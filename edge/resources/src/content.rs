@@ -82,12 +82,15 @@ impl HttpDocument {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(REGISTRY_TYPES));
         let user = config.authentication.as_ref();
-        let name = user.and_then(|user| user.username.as_deref()).unwrap_or_default();
+        let name = user
+            .and_then(|user| user.username.as_deref())
+            .unwrap_or_default();
         if let Some(user) = user.filter(|_| !name.is_empty()) {
             let credentials = BASE64_STANDARD.encode(format!("{name}:{}", user.password.expose()));
-            let mut value = HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_long| {
-                ConfigError::new("authentication", "(not shown)", "a user and a password")
-            })?;
+            let mut value =
+                HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_long| {
+                    ConfigError::new("authentication", "(not shown)", "a user and a password")
+                })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }

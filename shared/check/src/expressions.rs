@@ -86,10 +86,7 @@ impl Places<'_> {
         let Ok(configuration) = endpoint.http_configuration(group) else {
             return;
         };
-        self.template(
-            &configuration.target,
-            &format!("{at}.configuration.target"),
-        );
+        self.template(&configuration.target, &format!("{at}.configuration.target"));
         let shared = shared_place(endpoint, group_at, at);
         self.headers(&configuration.headers, &format!("{shared}.headers"));
     }

@@ -19,7 +19,10 @@ pub(crate) fn check(api: &Api, violations: &mut Vec<Violation>) {
         let Listener::Http(http) = listener else {
             continue;
         };
-        for (item, origin) in http.cors.iter().flat_map(|cors| cors.allow_origin.iter().enumerate())
+        for (item, origin) in http
+            .cors
+            .iter()
+            .flat_map(|cors| cors.allow_origin.iter().enumerate())
         {
             let path = format!("listeners[{index}].cors.allowOrigin[{item}]");
             check_origin(origin, path, violations);

@@ -1,11 +1,11 @@
 //! Stores of certificates and keys that a definition holds itself. Those it only names by a file are opened on the
 //! edge, where the file lies.
 
+use tidegate_keystore::{Access, StoreError};
 use tidegate_model::{
     Violation,
     api::{Api, HTTP_PROXY, KeyStore, StoreFormat, StoreSource, TrustStore},
 };
-use tidegate_keystore::{Access, StoreError};
 
 use crate::expressions::shared_place;
 
@@ -24,8 +24,7 @@ pub(crate) fn check(api: &Api, violations: &mut Vec<Violation>) {
             for (name, opened) in [("trustStore", trust), ("keyStore", key)] {
                 let Some(Err(error)) = opened else { continue };
                 let expected = format!("a store that opens ({error})");
-                let violation =
-                    Violation::new(format!("{place}.{name}"), "(not shown)", expected);
+                let violation = Violation::new(format!("{place}.{name}"), "(not shown)", expected);
                 // What endpoints inherit is wrong once, not once per endpoint.
                 if !violations.contains(&violation) {
                     violations.push(violation);

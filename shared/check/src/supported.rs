@@ -25,7 +25,11 @@ pub fn undeployable(document: &Value, api: &Api) -> Vec<Violation> {
     for (index, listener) in api.listeners.iter().enumerate() {
         if matches!(listener, Listener::Tcp(_)) {
             let expected = "http: no edge serves TCP listeners yet";
-            reasons.push(Violation::new(format!("listeners[{index}].type"), "tcp", expected));
+            reasons.push(Violation::new(
+                format!("listeners[{index}].type"),
+                "tcp",
+                expected,
+            ));
         }
     }
     reasons.extend(tidegate_policies::undeployable(api));

@@ -98,7 +98,10 @@ fn a_broken_expression_is_named_with_its_place_and_position_wherever_it_stands()
     for (pointer, value, path) in cases {
         let found = found(&changed(&pointer, value));
         let expected = |line: &&String| line.starts_with(&path) && line.contains("at position");
-        assert!(found.iter().any(|line| expected(&line)), "{path}: {found:?}");
+        assert!(
+            found.iter().any(|line| expected(&line)),
+            "{path}: {found:?}"
+        );
     }
 }
 
@@ -206,7 +209,10 @@ fn stores_that_open_pass_and_what_is_in_them_is_never_shown() {
     let broken = certificate.replace('\n', "\n!");
     let found = found(&changed(pointer, ssl(&broken)));
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found.iter().all(|line| line.contains("(not shown)")), "{found:?}");
+    assert!(
+        found.iter().all(|line| line.contains("(not shown)")),
+        "{found:?}"
+    );
     // A file lies on the edge.
     let file = json!({"trustStore": {"type": "JKS", "path": "/none", "password": "p"}});
     assert_eq!(self::found(&changed(pointer, file)), [""; 0]);
@@ -214,13 +220,18 @@ fn stores_that_open_pass_and_what_is_in_them_is_never_shown() {
 
 #[test]
 fn templates_of_the_operator_are_kept_and_named_when_deployed() {
-    let document = changed("/plans/0/security/type", json!("[[ secret `shop/security` ]]"));
+    let document = changed(
+        "/plans/0/security/type",
+        json!("[[ secret `shop/security` ]]"),
+    );
     let checked = check(&document, &[]);
     assert_eq!(checked.violations, []);
     let reasons = undeployable(&document, &checked.api.unwrap());
     assert!(
-        reasons.iter().any(|reason| reason.path == "plans[0].security.type"
-            && reason.expected.contains("Kubernetes operator")),
+        reasons
+            .iter()
+            .any(|reason| reason.path == "plans[0].security.type"
+                && reason.expected.contains("Kubernetes operator")),
         "{reasons:?}"
     );
 }
@@ -233,5 +244,8 @@ fn an_expression_that_reads_secrets_cannot_be_deployed() {
     assert_eq!(checked.violations, []);
     let reasons = undeployable(&document, &checked.api.unwrap());
     let paths: Vec<&str> = reasons.iter().map(|reason| reason.path.as_str()).collect();
-    assert_eq!(paths, ["endpointGroups[0].sharedConfiguration.headers[0].value"]);
+    assert_eq!(
+        paths,
+        ["endpointGroups[0].sharedConfiguration.headers[0].value"]
+    );
 }

@@ -70,7 +70,11 @@ impl<S: RegisteredSchema> SchemaRegistry<S> {
         let answer = answer.map_err(|error| format!("schema {id}: {error}"))?;
         let answer: Value = serde_json::from_slice(&answer)
             .map_err(|_no_json| format!("schema {id}: the registry answers no JSON"))?;
-        if answer.get("references").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+        if answer
+            .get("references")
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty())
+        {
             return Err(format!("schema {id}: it refers to other schemas"));
         }
         let text = answer.get("schema").and_then(Value::as_str);

@@ -164,7 +164,8 @@ impl Findings<'_> {
         // Nearly every definition carries `scope` from the second version; the phase says what it said.
         let scope = format!("{place}.scope");
         let notices = found.notices.into_iter();
-        self.notices.extend(notices.filter(|notice| notice.path != scope));
+        self.notices
+            .extend(notices.filter(|notice| notice.path != scope));
         if !found.violations.is_empty() {
             self.violations.extend(found.violations);
             if let Some(condition) = &step.condition {

@@ -10,7 +10,12 @@ pub(crate) fn plain(number: f64) -> String {
     if number.is_nan() {
         "NaN".to_owned()
     } else if number.is_infinite() {
-        if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+        if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned()
     } else if number == 0.0 {
         "0".to_owned()
     } else {
@@ -152,7 +157,10 @@ fn digits(magnitude: f64, picture: &Picture, signs: &Signs) -> String {
     let integers = integers.trim_start_matches('0');
     let padding = picture.integers_min.saturating_sub(integers.len());
     let integers = format!("{}{integers}", "0".repeat(padding));
-    let kept = fractions.trim_end_matches('0').len().max(picture.fractions_min);
+    let kept = fractions
+        .trim_end_matches('0')
+        .len()
+        .max(picture.fractions_min);
     let fractions = fractions.get(..kept).unwrap_or(fractions);
     let mut out = String::new();
     for (index, digit) in integers.chars().enumerate() {
@@ -218,13 +226,24 @@ fn one(number: u64, token: &str) -> String {
     match token {
         "a" | "A" if number > 0 => {
             let letters = letters(number);
-            if token == "A" { letters } else { letters.to_lowercase() }
+            if token == "A" {
+                letters
+            } else {
+                letters.to_lowercase()
+            }
         }
         "i" | "I" if (1..=ROMAN_MAX).contains(&number) => {
             let numerals = roman(number);
-            if token == "I" { numerals } else { numerals.to_lowercase() }
+            if token == "I" {
+                numerals
+            } else {
+                numerals.to_lowercase()
+            }
         }
-        token => format!("{number:0>width$}", width = token.chars().count().min(DIGITS_MAX)),
+        token => format!(
+            "{number:0>width$}",
+            width = token.chars().count().min(DIGITS_MAX)
+        ),
     }
 }
 
@@ -283,10 +302,17 @@ mod tests {
             (f64::INFINITY, "0", "Infinity"),
             (0.126, "$0.##", "$0.13"),
         ] {
-            assert_eq!(format(number, pattern, &Signs::default()).unwrap(), text, "{pattern}");
+            assert_eq!(
+                format(number, pattern, &Signs::default()).unwrap(),
+                text,
+                "{pattern}"
+            );
         }
         for pattern in ["", "abc", "0.0.0", "0a0"] {
-            assert!(format(1.0, pattern, &Signs::default()).is_err(), "{pattern}");
+            assert!(
+                format(1.0, pattern, &Signs::default()).is_err(),
+                "{pattern}"
+            );
         }
     }
 

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use crate::{Limits, Stylesheet, TransformError};
 
-const HEAD: &str = "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">";
+const HEAD: &str =
+    "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">";
 
 fn stylesheet(top: &str) -> Stylesheet {
     let text = format!("{HEAD}<xsl:output omit-xml-declaration=\"yes\"/>{top}</xsl:stylesheet>");
@@ -111,7 +112,8 @@ fn instructions_make_what_the_recommendation_says() {
 
 #[test]
 fn expressions_give_what_the_recommendation_says() {
-    let source = "<r xmlns:p=\"urn:p\"><a x=\"1\">one</a><p:b> t  w </p:b><c><d>4</d><d>5</d></c></r>";
+    let source =
+        "<r xmlns:p=\"urn:p\"><a x=\"1\">one</a><p:b> t  w </p:b><c><d>4</d><d>5</d></c></r>";
     for (expression, result) in [
         ("1 + 2 * 3 - -4 div 2", "9"),
         ("5 mod 3 = 2 and not(false())", "true"),
@@ -126,7 +128,10 @@ fn expressions_give_what_the_recommendation_says() {
         ("substring-after('a=b=c', '=')", "b=c"),
         ("translate('bar', 'abc', 'AB')", "BAr"),
         ("normalize-space(//*[local-name() = 'b'])", "t w"),
-        ("concat(name(/*/*[2]), ' ', namespace-uri(/*/*[2]))", "p:b urn:p"),
+        (
+            "concat(name(/*/*[2]), ' ', namespace-uri(/*/*[2]))",
+            "p:b urn:p",
+        ),
         ("sum(//d) + count(//@*)", "10"),
         ("//d[2]/preceding-sibling::d", "4"),
         ("name(//d[1]/ancestor::*[1])", "c"),
@@ -146,12 +151,19 @@ fn expressions_give_what_the_recommendation_says() {
         ("4-3", "1"),
         ("self::node()[//a]/r/a/@x", "1"),
         ("system-property('xsl:version')", "1"),
-        ("element-available('xsl:if') and not(element-available('xsl:import'))", "true"),
+        (
+            "element-available('xsl:if') and not(element-available('xsl:import'))",
+            "true",
+        ),
     ] {
         let top = format!(
             "<xsl:template match=\"/\"><xsl:value-of select=\"{expression}\"/></xsl:template>"
         );
-        assert_eq!(transformed(&top, source).as_deref(), Ok(result), "{expression}");
+        assert_eq!(
+            transformed(&top, source).as_deref(),
+            Ok(result),
+            "{expression}"
+        );
     }
 }
 
@@ -167,7 +179,12 @@ fn results_are_written_by_their_method() {
     };
     let (xml, html, text) = ("application/xml", "text/html", "text/plain");
     for (rules, body, media_type, result) in [
-        ("", "<a><b/></a>", xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><a><b/></a>"),
+        (
+            "",
+            "<a><b/></a>",
+            xml,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><a><b/></a>",
+        ),
         (
             "<xsl:output indent=\"yes\" standalone=\"yes\" doctype-system=\"a.dtd\"/>",
             "<a><b><c>t</c></b></a>",
@@ -181,7 +198,12 @@ fn results_are_written_by_their_method() {
             html,
             "<html><br><p a=\"<\"></p><script>a < b</script></html>",
         ),
-        ("<xsl:output method=\"text\"/>", "<a>x&amp;<b>y</b></a>", text, "x&y"),
+        (
+            "<xsl:output method=\"text\"/>",
+            "<a>x&amp;<b>y</b></a>",
+            text,
+            "x&y",
+        ),
         (
             "<xsl:output omit-xml-declaration=\"yes\" cdata-section-elements=\"c\" media-type=\"text/x\"/>",
             "<a><c>&lt;]]&gt;</c></a>",
@@ -214,7 +236,9 @@ fn parameters_replace_values_and_spaces_are_stripped() {
         (given("p"), "givenv2"),
         (given("v"), "ownv2"),
     ] {
-        let output = sheet.transform(source, &parameters, &Limits::default()).unwrap();
+        let output = sheet
+            .transform(source, &parameters, &Limits::default())
+            .unwrap();
         assert_eq!(output.text, result);
     }
     assert_eq!(sheet.parameters().collect::<Vec<_>>(), ["p"]);
@@ -225,21 +249,81 @@ fn what_is_not_supported_is_refused_by_its_name() {
     for (top, place, reason) in [
         ("<xsl:import href=\"a\"/>", "xsl:import", "fetched"),
         ("<xsl:include href=\"a\"/>", "xsl:include", "fetched"),
-        ("<xsl:function name=\"f\"/>", "xsl:function", "not supported"),
-        ("<xsl:namespace-alias stylesheet-prefix=\"a\" result-prefix=\"b\"/>", "xsl:namespace-alias", "not supported"),
-        ("<xsl:output encoding=\"ISO-8859-1\"/>", "@encoding of xsl:output", "UTF-8"),
-        ("<xsl:template match=\"a\"><xsl:for-each-group select=\"b\"/></xsl:template>", "xsl:for-each-group", "not supported"),
-        ("<xsl:template match=\"a\"><xsl:apply-imports/></xsl:template>", "xsl:apply-imports", "not supported"),
-        ("<xsl:template match=\"a\"><xsl:value-of select=\"document('x')\"/></xsl:template>", "@select of xsl:value-of", "document() is not supported"),
-        ("<xsl:template match=\"a\"><xsl:value-of select=\"upper-case(.)\"/></xsl:template>", "@select of xsl:value-of", "upper-case()"),
-        ("<xsl:template match=\"a\"><xsl:value-of select=\"if (1) then 2 else 3\"/></xsl:template>", "@select of xsl:value-of", "if()"),
-        ("<xsl:template match=\"a\"><xsl:value-of select=\"namespace::*\"/></xsl:template>", "@select of xsl:value-of", "namespace axis"),
-        ("<xsl:template match=\"a\"><xsl:value-of select=\"p:a\"/></xsl:template>", "@select of xsl:value-of", "not declared"),
-        ("<xsl:template match=\"a\"><b c=\"{d\"/></xsl:template>", "@c of b", "not closed"),
-        ("<xsl:template match=\"a\"><xsl:value-of/></xsl:template>", "@select of xsl:value-of", "missing"),
-        ("<xsl:template match=\"a\"><xsl:number from=\"b\"/></xsl:template>", "@from of xsl:number", "not supported"),
-        ("<xsl:template match=\"a\"><xsl:call-template name=\"b\"/></xsl:template>", "@name of xsl:call-template", "no such template"),
-        ("<xsl:template match=\"ancestor::a\"/>", "@match of xsl:template", "child and attribute"),
+        (
+            "<xsl:function name=\"f\"/>",
+            "xsl:function",
+            "not supported",
+        ),
+        (
+            "<xsl:namespace-alias stylesheet-prefix=\"a\" result-prefix=\"b\"/>",
+            "xsl:namespace-alias",
+            "not supported",
+        ),
+        (
+            "<xsl:output encoding=\"ISO-8859-1\"/>",
+            "@encoding of xsl:output",
+            "UTF-8",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:for-each-group select=\"b\"/></xsl:template>",
+            "xsl:for-each-group",
+            "not supported",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:apply-imports/></xsl:template>",
+            "xsl:apply-imports",
+            "not supported",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:value-of select=\"document('x')\"/></xsl:template>",
+            "@select of xsl:value-of",
+            "document() is not supported",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:value-of select=\"upper-case(.)\"/></xsl:template>",
+            "@select of xsl:value-of",
+            "upper-case()",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:value-of select=\"if (1) then 2 else 3\"/></xsl:template>",
+            "@select of xsl:value-of",
+            "if()",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:value-of select=\"namespace::*\"/></xsl:template>",
+            "@select of xsl:value-of",
+            "namespace axis",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:value-of select=\"p:a\"/></xsl:template>",
+            "@select of xsl:value-of",
+            "not declared",
+        ),
+        (
+            "<xsl:template match=\"a\"><b c=\"{d\"/></xsl:template>",
+            "@c of b",
+            "not closed",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:value-of/></xsl:template>",
+            "@select of xsl:value-of",
+            "missing",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:number from=\"b\"/></xsl:template>",
+            "@from of xsl:number",
+            "not supported",
+        ),
+        (
+            "<xsl:template match=\"a\"><xsl:call-template name=\"b\"/></xsl:template>",
+            "@name of xsl:call-template",
+            "no such template",
+        ),
+        (
+            "<xsl:template match=\"ancestor::a\"/>",
+            "@match of xsl:template",
+            "child and attribute",
+        ),
         ("<xsl:template/>", "xsl:template", "neither match nor name"),
         ("<a/>", "a", "without namespace"),
     ] {
@@ -247,7 +331,13 @@ fn what_is_not_supported_is_refused_by_its_name() {
         assert_eq!(error.place, place, "{top}: {error}");
         assert!(error.reason.contains(reason), "{top}: {error}");
     }
-    for text in ["", "<a", "<a/>", "<!DOCTYPE a [<!ENTITY b \"c\">]><a/>", "<xsl:stylesheet/>"] {
+    for text in [
+        "",
+        "<a",
+        "<a/>",
+        "<!DOCTYPE a [<!ENTITY b \"c\">]><a/>",
+        "<xsl:stylesheet/>",
+    ] {
         assert!(Stylesheet::compile(text).is_err(), "{text}");
     }
 }
@@ -276,7 +366,10 @@ fn every_transformation_ends_within_its_limits() {
         (named, TransformError::Limit("templates within templates")),
         (doubling, TransformError::Limit("work")),
         (growing, TransformError::Limit("length of a text")),
-        (circle, TransformError::Dynamic("the variable $a depends on itself".to_owned())),
+        (
+            circle,
+            TransformError::Dynamic("the variable $a depends on itself".to_owned()),
+        ),
         (ended, TransformError::Terminated("enough".to_owned())),
         (many, TransformError::Limit("work")),
     ] {
@@ -288,7 +381,14 @@ fn every_transformation_ends_within_its_limits() {
         let outcome = stylesheet(top).transform(&source, &[], &limits);
         assert_eq!(outcome.unwrap_err(), error, "{top}");
     }
-    let (limits, begun) = (Limits { steps: u64::MAX, time: Duration::from_millis(50), ..Limits::default() }, Instant::now());
+    let (limits, begun) = (
+        Limits {
+            steps: u64::MAX,
+            time: Duration::from_millis(50),
+            ..Limits::default()
+        },
+        Instant::now(),
+    );
     let outcome = stylesheet(doubling).transform(&source, &[], &limits);
     assert_eq!(outcome.unwrap_err(), TransformError::Limit("time"));
     assert!(begun.elapsed() < Duration::from_secs(60));
@@ -311,7 +411,10 @@ fn hostile_sources_are_refused() {
         &deep,
     ] {
         let outcome = transformed(copy, source);
-        assert!(matches!(outcome, Err(TransformError::Source(_))), "{source:.40}: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(TransformError::Source(_))),
+            "{source:.40}: {outcome:?}"
+        );
     }
 }
 

@@ -198,7 +198,11 @@ async fn templates_of_the_kubernetes_operator_are_stored_and_named_at_deploy() {
         .collect();
     let target = "endpointGroups[0].endpoints[0].configuration.target";
     assert_eq!(places, [target, "plans[0].security.type"]);
-    let refused = admin.apis.deploy_api(deploy("Stock", "")).await.unwrap_err();
+    let refused = admin
+        .apis
+        .deploy_api(deploy("Stock", ""))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
     let found = field_violations(&refused);
     let fields: Vec<&str> = found.iter().map(|one| one.field.as_str()).collect();

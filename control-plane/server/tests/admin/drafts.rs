@@ -125,7 +125,11 @@ async fn an_import_without_id_is_about_the_api_and_the_plans_with_its_cross_ids(
     known["crossId"] = json!("cross-\"known\"");
     known["plans"][0]["crossId"] = json!("cross-free");
     let other = definition("other", "Other", "/other");
-    admin.apis.apply(apply(&[&known, &other], false)).await.unwrap();
+    admin
+        .apis
+        .apply(apply(&[&known, &other], false))
+        .await
+        .unwrap();
     let mut import = known.clone();
     let members = import.as_object_mut().unwrap();
     members.remove("id");
@@ -136,13 +140,20 @@ async fn an_import_without_id_is_about_the_api_and_the_plans_with_its_cross_ids(
     import["plans"][0]["name"] = json!("Renamed as well");
     let result = admin.apis.apply(apply(&[&import], false)).await.unwrap();
     let result = result.into_inner().results.remove(0);
-    assert_eq!((result.id.as_str(), result.outcome()), ("known", Outcome::Updated));
+    assert_eq!(
+        (result.id.as_str(), result.outcome()),
+        ("known", Outcome::Updated)
+    );
     let stored = admin.apis.get_api(api("known")).await.unwrap().into_inner();
     let plans: Vec<&str> = stored.plans.iter().map(|plan| plan.id.as_str()).collect();
     assert_eq!(plans, ["known-free", "known-gold"]);
 
     import["name"] = json!("Other");
-    let refused = admin.apis.apply(apply(&[&import], false)).await.unwrap_err();
+    let refused = admin
+        .apis
+        .apply(apply(&[&import], false))
+        .await
+        .unwrap_err();
     assert_eq!(field_violations(&refused)[0].field, "name");
 
     // Without a known cross id it is another API, with ids of its own; nothing is served before it is deployed.
@@ -155,7 +166,12 @@ async fn an_import_without_id_is_about_the_api_and_the_plans_with_its_cross_ids(
     assert_ne!(result.id, "known");
     let stored = admin.apis.get_api(api("New")).await.unwrap().into_inner();
     assert_eq!(stored.deployment_number, 0);
-    assert!(stored.plans.iter().all(|plan| !plan.id.starts_with("known")));
+    assert!(
+        stored
+            .plans
+            .iter()
+            .all(|plan| !plan.id.starts_with("known"))
+    );
 }
 
 #[tokio::test]
@@ -174,7 +190,11 @@ async fn a_plan_of_a_manifest_keeps_its_id_when_it_is_renamed() {
     };
     let mut ids = Vec::new();
     for name in ["Free plan", "Open to all"] {
-        admin.apis.apply(apply(&[&manifest(name)], false)).await.unwrap();
+        admin
+            .apis
+            .apply(apply(&[&manifest(name)], false))
+            .await
+            .unwrap();
         let stored = admin.apis.get_api(api("Stock")).await.unwrap().into_inner();
         assert_eq!(stored.plans[0].name, name);
         ids.push(stored.plans[0].id.clone());

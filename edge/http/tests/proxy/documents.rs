@@ -94,7 +94,8 @@ fn a_condition_is_evaluated_once_and_one_that_fails_is_false() {
     let upstream = Upstream::echo("a");
     let edge = serve(include_str!("../documents/flows.json"), &[&upstream]);
     for (asked, chosen) in [(Some("yes"), Some("1")), (Some("no"), None), (None, None)] {
-        let fields: Vec<(&str, &str)> = asked.map(|asked| ("X-Choose", asked)).into_iter().collect();
+        let fields: Vec<(&str, &str)> =
+            asked.map(|asked| ("X-Choose", asked)).into_iter().collect();
         let answer = get(edge.address, "/flows/any", &fields);
         assert_eq!(answer.status, 200, "{asked:?}");
         // The request steps removed the header; the response steps run nevertheless.
@@ -111,8 +112,16 @@ fn best_match_grades_segments_from_the_left_and_the_first_of_equals_wins() {
         ("/other", "/", None),
         ("/books", "/books", Some("/books")),
         ("/books/7", "/books/:bookId", Some("/books")),
-        ("/books/7/chapters/1", "/books/:bookId", Some("/books/:bookId/chapters/:chapterId")),
-        ("/books/9/chapters/1", "/books/:bookId", Some("/books/9/chapters")),
+        (
+            "/books/7/chapters/1",
+            "/books/:bookId",
+            Some("/books/:bookId/chapters/:chapterId"),
+        ),
+        (
+            "/books/9/chapters/1",
+            "/books/:bookId",
+            Some("/books/9/chapters"),
+        ),
         ("/books/9/covers", "/books/:bookId", Some("/books")),
         ("/maps/3", "/", Some("first")),
     ] {
@@ -152,7 +161,10 @@ fn an_export_keeps_its_behaviour() {
     let (log, file) = LogFile::start();
     let configuration = snapshot(
         1,
-        vec![object(definition(include_str!("../documents/export.json"), &[&upstream]))],
+        vec![object(definition(
+            include_str!("../documents/export.json"),
+            &[&upstream],
+        ))],
         vec![],
     );
     let edge = Edge::with(&configuration, Default::default(), Some(log));
@@ -167,9 +179,16 @@ fn an_export_keeps_its_behaviour() {
     let allowed = preflight("https://shop.example.com");
     assert_eq!(allowed.status, 200);
     assert_eq!(allowed.header("access-control-max-age"), Some("600"));
-    assert_eq!(allowed.header("x-mapped"), Some("/items/:id"), "policies run");
+    assert_eq!(
+        allowed.header("x-mapped"),
+        Some("/items/:id"),
+        "policies run"
+    );
     let refused = preflight("https://elsewhere.example.com");
-    assert_eq!((refused.status, refused.body.as_str()), (412, "not from there"));
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (412, "not from there")
+    );
     assert_eq!(refused.header("x-why"), Some("origin"));
     send(edge.address, "POST", "/shop/items", &[], "x");
     let records = file.records(edge);
@@ -233,7 +252,9 @@ fn two_limits_of_one_plan_count_together_unless_they_have_keys() {
     };
     let statuses = |edge: &Edge| -> Vec<u16> {
         let key = [("X-Gravitee-Api-Key", "secret")];
-        (0..4).map(|_| get(edge.address, "/", &key).status).collect()
+        (0..4)
+            .map(|_| get(edge.address, "/", &key).status)
+            .collect()
     };
     assert_eq!(statuses(&with(["", ""])), [200, 200, 429, 429]);
     assert_eq!(statuses(&with(["a", "b"])), [200, 200, 200, 429]);
@@ -256,9 +277,16 @@ fn a_template_is_chosen_by_the_exact_media_type() {
         (Some("*/*"), 401, json),
         (None, 401, "Unauthorized"),
     ] {
-        let fields: Vec<(&str, &str)> = accept.map(|accept| ("Accept", accept)).into_iter().collect();
+        let fields: Vec<(&str, &str)> = accept
+            .map(|accept| ("Accept", accept))
+            .into_iter()
+            .collect();
         let answer = get(edge.address, "/", &fields);
-        assert_eq!((answer.status, answer.body.as_str()), (status, body), "{accept:?}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (status, body),
+            "{accept:?}"
+        );
     }
 }
 
@@ -285,7 +313,10 @@ fn what_cannot_be_served_is_refused_by_the_name_of_the_construct() {
             "plans[0].flows[0].response[0].configuration.addHeaders[0].value",
         ),
         (
-            base.replace("  plans:\n", "  resources:\n    - ref:\n        name: cache\n  plans:\n"),
+            base.replace(
+                "  plans:\n",
+                "  resources:\n    - ref:\n        name: cache\n  plans:\n",
+            ),
             "resources[0].ref",
         ),
     ];
@@ -293,7 +324,13 @@ fn what_cannot_be_served_is_refused_by_the_name_of_the_construct() {
         let document = import(&text, &[]).canonical;
         let checked = tidegate_check::check(&document, &[]);
         let mut reasons = checked.violations;
-        reasons.extend(tidegate_check::undeployable(&document, &checked.api.unwrap()));
-        assert!(reasons.iter().any(|reason| reason.path == path), "{path}: {reasons:?}");
+        reasons.extend(tidegate_check::undeployable(
+            &document,
+            &checked.api.unwrap(),
+        ));
+        assert!(
+            reasons.iter().any(|reason| reason.path == path),
+            "{path}: {reasons:?}"
+        );
     }
 }

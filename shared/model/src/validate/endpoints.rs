@@ -129,7 +129,8 @@ fn check_http(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: 
 
 /// The path of the group of an endpoint. What is inherited sits there, and is wrong once, not once per endpoint.
 fn group_of(path: &str) -> &str {
-    path.rsplit_once(".endpoints").map_or(path, |(group, _)| group)
+    path.rsplit_once(".endpoints")
+        .map_or(path, |(group, _)| group)
 }
 
 /// The path of the shared configuration that applies to an endpoint.

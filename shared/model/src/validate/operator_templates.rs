@@ -37,7 +37,8 @@ fn walk(value: &Value, path: String, found: &mut Vec<Violation>) {
     }
     match value {
         Value::String(text) if is_template(text) => {
-            let expected = "the value itself: templates of the Kubernetes operator are not resolved";
+            let expected =
+                "the value itself: templates of the Kubernetes operator are not resolved";
             found.push(Violation::new(path, format!("{text:?}"), expected));
         }
         Value::Array(items) => {
@@ -77,7 +78,13 @@ mod tests {
         ] {
             assert!(is_template(text), "{text}");
         }
-        for text in ["[[1, 2]]", "[[ secrets ]]", "{#request.headers['a'][0]}", "[[", ""] {
+        for text in [
+            "[[1, 2]]",
+            "[[ secrets ]]",
+            "{#request.headers['a'][0]}",
+            "[[",
+            "",
+        ] {
             assert!(!is_template(text), "{text}");
         }
     }

@@ -37,7 +37,11 @@ impl<'a> Reader<'a> {
         if self.out.len() > RESULT_BYTES_MAX {
             return Err(DataError::Size);
         }
-        let node = self.schema.nodes.get(node).ok_or(DataError::Invalid("type"))?;
+        let node = self
+            .schema
+            .nodes
+            .get(node)
+            .ok_or(DataError::Invalid("type"))?;
         match node {
             Node::Null => self.out.push_str("null"),
             Node::Boolean => {
@@ -80,7 +84,9 @@ impl<'a> Reader<'a> {
                 let symbol = symbol.ok_or(DataError::Invalid("symbol of an enum"))?;
                 self.quoted(symbol);
             }
-            Node::Array(items) => self.blocks(['[', ']'], |reader| reader.value(*items, depth + 1))?,
+            Node::Array(items) => {
+                self.blocks(['[', ']'], |reader| reader.value(*items, depth + 1))?
+            }
             Node::Map(values) => self.blocks(['{', '}'], |reader| {
                 let key = reader.text()?;
                 reader.quoted(key);
@@ -152,7 +158,10 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes(&mut self, length: usize) -> Result<&'a [u8], DataError> {
-        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(DataError::CutOff)?;
+        let (bytes, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(DataError::CutOff)?;
         self.rest = rest;
         Ok(bytes)
     }
@@ -192,7 +201,12 @@ impl<'a> Reader<'a> {
 
     /// Bytes are written as text in which each character stands for a byte.
     fn latin(&mut self, length: usize) -> Result<(), DataError> {
-        let text: String = self.bytes(length)?.iter().copied().map(char::from).collect();
+        let text: String = self
+            .bytes(length)?
+            .iter()
+            .copied()
+            .map(char::from)
+            .collect();
         self.quoted(&text);
         Ok(())
     }
@@ -216,6 +230,7 @@ impl<'a> Reader<'a> {
 
     fn quoted(&mut self, text: &str) {
         // Writing text as JSON cannot fail.
-        self.out.push_str(&serde_json::to_string(text).unwrap_or_default());
+        self.out
+            .push_str(&serde_json::to_string(text).unwrap_or_default());
     }
 }

@@ -93,7 +93,8 @@ impl Schema {
         if text.len() > SOURCE_BYTES_MAX {
             return Err(SchemaError::Long);
         }
-        let parsed = Parsed::parse_str(text).map_err(|error| SchemaError::Syntax(error.to_string()))?;
+        let parsed =
+            Parsed::parse_str(text).map_err(|error| SchemaError::Syntax(error.to_string()))?;
         let mut builder = Builder::default();
         let root = builder.add(&parsed, None)?;
         Ok(Self {
@@ -185,7 +186,9 @@ impl Builder {
             }
             Parsed::Record(schema) => {
                 let name = schema.name.fullname(namespace);
-                let own = name.rsplit_once('.').map(|(namespace, _)| namespace.to_owned());
+                let own = name
+                    .rsplit_once('.')
+                    .map(|(namespace, _)| namespace.to_owned());
                 let own = own.as_deref().or(namespace);
                 let index = self.named(name.clone(), Node::Null);
                 let mut fields = Vec::with_capacity(schema.fields.len());

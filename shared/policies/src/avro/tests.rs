@@ -21,22 +21,54 @@ fn values_have_the_bytes_of_the_specification() {
     let record = json!({"type": "record", "name": "test", "fields": [
         {"name": "a", "type": "long"}, {"name": "b", "type": "string"}]});
     let cases: [(Value, Value, &[u8]); 16] = [
-        (record, json!({"a": 27, "b": "foo"}), &[0x36, 0x06, 0x66, 0x6f, 0x6f]),
-        (json!({"type": "array", "items": "long"}), json!([3, 27]), &[0x04, 0x06, 0x36, 0x00]),
+        (
+            record,
+            json!({"a": 27, "b": "foo"}),
+            &[0x36, 0x06, 0x66, 0x6f, 0x6f],
+        ),
+        (
+            json!({"type": "array", "items": "long"}),
+            json!([3, 27]),
+            &[0x04, 0x06, 0x36, 0x00],
+        ),
         (json!({"type": "array", "items": "long"}), json!([]), &[0]),
         (json!(["null", "string"]), json!(null), &[0]),
-        (json!(["null", "string"]), json!({"string": "a"}), &[0x02, 0x02, 0x61]),
+        (
+            json!(["null", "string"]),
+            json!({"string": "a"}),
+            &[0x02, 0x02, 0x61],
+        ),
         (json!("int"), json!(-64), &[0x7f]),
         (json!("int"), json!(64), &[0x80, 0x01]),
-        (json!("long"), json!(i64::MIN), &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+        (
+            json!("long"),
+            json!(i64::MIN),
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+        ),
         (json!("boolean"), json!(true), &[1]),
         (json!("null"), json!(null), &[]),
         (json!("float"), json!(1.5), &[0, 0, 0xc0, 0x3f]),
-        (json!("double"), json!("NaN"), &[0, 0, 0, 0, 0, 0, 0xf8, 0x7f]),
+        (
+            json!("double"),
+            json!("NaN"),
+            &[0, 0, 0, 0, 0, 0, 0xf8, 0x7f],
+        ),
         (json!("bytes"), json!("\u{0}\u{ff}"), &[0x04, 0, 0xff]),
-        (json!({"type": "fixed", "name": "f", "size": 2}), json!("ab"), b"ab"),
-        (json!({"type": "enum", "name": "e", "symbols": ["A", "B"]}), json!("B"), &[2]),
-        (json!({"type": "map", "values": "int"}), json!({"k": 1}), &[2, 2, b'k', 2, 0]),
+        (
+            json!({"type": "fixed", "name": "f", "size": 2}),
+            json!("ab"),
+            b"ab",
+        ),
+        (
+            json!({"type": "enum", "name": "e", "symbols": ["A", "B"]}),
+            json!("B"),
+            &[2],
+        ),
+        (
+            json!({"type": "map", "values": "int"}),
+            json!({"k": 1}),
+            &[2, 2, b'k', 2, 0],
+        ),
     ];
     for (source, value, bytes) in cases {
         let schema = schema(&source);
@@ -48,13 +80,21 @@ fn values_have_the_bytes_of_the_specification() {
 
 #[test]
 fn branches_need_no_name_and_missing_members_take_defaults() {
-    let schema = schema(&json!({"type": "record", "name": "r", "namespace": "n", "fields": [
+    let schema = schema(
+        &json!({"type": "record", "name": "r", "namespace": "n", "fields": [
         {"name": "maybe", "type": ["null", "long", "string"], "default": null},
         {"name": "next", "type": ["null", "r"], "default": null},
-        {"name": "count", "type": "int", "default": 7}]}));
+        {"name": "count", "type": "int", "default": 7}]}),
+    );
     for (value, read) in [
-        (json!({"unknown": 1}), json!({"maybe": null, "next": null, "count": 7})),
-        (json!({"maybe": 3}), json!({"maybe": {"long": 3}, "next": null, "count": 7})),
+        (
+            json!({"unknown": 1}),
+            json!({"maybe": null, "next": null, "count": 7}),
+        ),
+        (
+            json!({"maybe": 3}),
+            json!({"maybe": {"long": 3}, "next": null, "count": 7}),
+        ),
         (
             json!({"maybe": "x", "next": {"count": 1}}),
             json!({"maybe": {"string": "x"}, "count": 7,
@@ -77,7 +117,11 @@ fn hostile_data_is_refused_and_bounded() {
     let text = schema(&json!("string"));
     let cases: [(&Schema, Vec<u8>, DataError); 6] = [
         (&nulls, vec![0xff; 9], DataError::CutOff),
-        (&nulls, [&[0xfe][..], &[0xff; 8], &[1]].concat(), DataError::Size),
+        (
+            &nulls,
+            [&[0xfe][..], &[0xff; 8], &[1]].concat(),
+            DataError::Size,
+        ),
         (&list, vec![2; 100_000], DataError::Depth),
         (&text, vec![0xfe, 0xff, 0xff, 0xff, 0x0f], DataError::CutOff),
         (&text, vec![2, 0xff], DataError::Invalid("UTF-8 text")),
@@ -90,7 +134,13 @@ fn hostile_data_is_refused_and_bounded() {
 
 #[test]
 fn what_is_no_schema_is_refused() {
-    for text in ["", "{", "\"unknown\"", "{\"type\": \"record\"}", &"[".repeat(200)] {
+    for text in [
+        "",
+        "{",
+        "\"unknown\"",
+        "{\"type\": \"record\"}",
+        &"[".repeat(200),
+    ] {
         assert!(Schema::compile(text).is_err(), "{text}");
     }
 }

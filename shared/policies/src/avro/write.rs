@@ -69,7 +69,9 @@ impl Writer<'_> {
             (Node::Null, Value::Null) => {}
             (Node::Boolean, Value::Bool(flag)) => self.out.push(u8::from(*flag)),
             (Node::Int, Value::Number(number)) => {
-                let number = number.as_i64().and_then(|number| i32::try_from(number).ok());
+                let number = number
+                    .as_i64()
+                    .and_then(|number| i32::try_from(number).ok());
                 self.long(number.ok_or_else(|| expected("int"))?.into());
             }
             (Node::Long, Value::Number(number)) => {
@@ -77,7 +79,10 @@ impl Writer<'_> {
             }
             (Node::Float, value) => {
                 let number = float(value).ok_or_else(|| expected("float"))?;
-                #[expect(clippy::cast_possible_truncation, reason = "a float is what is asked for")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "a float is what is asked for"
+                )]
                 self.out.extend_from_slice(&(number as f32).to_le_bytes());
             }
             (Node::Double, value) => {
@@ -91,7 +96,8 @@ impl Writer<'_> {
             (Node::Text, Value::String(text)) => self.sized(text.as_bytes()),
             (Node::Fixed { size, .. }, Value::String(text)) => {
                 let bytes = latin(text).filter(|bytes| bytes.len() == *size);
-                let bytes = bytes.ok_or_else(|| expected(format!("{size} characters up to U+00FF")))?;
+                let bytes =
+                    bytes.ok_or_else(|| expected(format!("{size} characters up to U+00FF")))?;
                 self.out.extend_from_slice(&bytes);
             }
             (Node::Enum { symbols, .. }, Value::String(text)) => {
@@ -141,7 +147,9 @@ impl Writer<'_> {
         match self.schema.nodes.get(field.node) {
             // The default of a union is one of its first branch.
             Some(Node::Union(branches)) => {
-                let first = branches.first().ok_or(DataError::Invalid("branch of a union"))?;
+                let first = branches
+                    .first()
+                    .ok_or(DataError::Invalid("branch of a union"))?;
                 self.long(0);
                 self.value(*first, default, depth)
             }
@@ -171,7 +179,9 @@ impl Writer<'_> {
                 written => return written,
             }
         }
-        let names = branches.iter().filter_map(|branch| schema.nodes.get(*branch));
+        let names = branches
+            .iter()
+            .filter_map(|branch| schema.nodes.get(*branch));
         let names: Vec<&str> = names.map(Node::name).collect();
         Err(expected(format!("one of {}", names.join(", "))))
     }
@@ -179,7 +189,8 @@ impl Writer<'_> {
     fn long(&mut self, number: i64) {
         let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
         while rest >= 0x80 {
-            self.out.push(u8::try_from(rest & 0x7f).unwrap_or_default() | 0x80);
+            self.out
+                .push(u8::try_from(rest & 0x7f).unwrap_or_default() | 0x80);
             rest >>= 7;
         }
         self.out.push(u8::try_from(rest).unwrap_or_default());

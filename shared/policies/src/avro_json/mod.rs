@@ -38,7 +38,11 @@ impl PolicyKind for AvroJson {
             SchemaLocation::Inline => {
                 let text = config.schema_definition.as_deref().unwrap_or_default();
                 if text.trim().is_empty() {
-                    return Err(ConfigError::new("schemaDefinition", "nothing", "an Avro schema"));
+                    return Err(ConfigError::new(
+                        "schemaDefinition",
+                        "nothing",
+                        "an Avro schema",
+                    ));
                 }
                 let schema = Schema::compile(text).map_err(|error| {
                     ConfigError::new("schemaDefinition", error.to_string(), "an Avro schema")
@@ -136,7 +140,13 @@ impl Step {
         }
     }
 
-    fn convert(&self, exchange: &mut Exchange, half: Half, body: &Bytes, schema: &Schema) -> Outcome {
+    fn convert(
+        &self,
+        exchange: &mut Exchange,
+        half: Half,
+        body: &Bytes,
+        schema: &Schema,
+    ) -> Outcome {
         let (converted, content_type) = match self.conversion {
             AvroConversion::AvroToJson => (self.to_json(body, schema), "application/json"),
             AvroConversion::JsonToAvro => (self.to_avro(body, schema), "application/avro"),

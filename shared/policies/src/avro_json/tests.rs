@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::{Value, json};
-use tidegate_policy::{BoxFuture, ContentProvider, Exchange, Phase, Resource, ResourceError, Resources, Services};
+use tidegate_policy::{
+    BoxFuture, ContentProvider, Exchange, Phase, Resource, ResourceError, Resources, Services,
+};
 
 use crate::registry::find;
 use crate::testing::{chain, example, exchange, failure, refusal, run, services};
@@ -118,7 +120,10 @@ fn a_registry_is_asked_once_for_each_id_in_front_of_data() {
     }
     assert_eq!(registry.0.load(std::sync::atomic::Ordering::Relaxed), 1);
     for id in [8, 9] {
-        assert_eq!(failure(convert(id)).key.as_deref(), Some(super::FAILURE_KEY));
+        assert_eq!(
+            failure(convert(id)).key.as_deref(),
+            Some(super::FAILURE_KEY)
+        );
     }
 }
 
@@ -128,8 +133,14 @@ fn wrong_configuration_is_refused_with_its_place() {
         (json!({}), ""),
         (json!({"conversion": "xml-to-json"}), "conversion"),
         (json!({"conversion": "avro-to-json"}), "schemaDefinition"),
-        (json!({"conversion": "avro-to-json", "schemaDefinition": "{}"}), "schemaDefinition"),
-        (json!({"conversion": "avro-to-json", "schemaLocation": "schema-registry"}), "resourceName"),
+        (
+            json!({"conversion": "avro-to-json", "schemaDefinition": "{}"}),
+            "schemaDefinition",
+        ),
+        (
+            json!({"conversion": "avro-to-json", "schemaLocation": "schema-registry"}),
+            "resourceName",
+        ),
     ] {
         assert_eq!(refusal(NAME, &configuration).path, path, "{configuration}");
     }

@@ -263,7 +263,11 @@ fn wrong_configuration_is_refused_with_its_place() {
 
 #[test]
 fn a_step_without_the_name_of_a_cache_is_kept_and_not_deployed() {
-    for configuration in [json!({}), json!({"cacheName": null}), json!({"cacheName": " "})] {
+    for configuration in [
+        json!({}),
+        json!({"cacheName": null}),
+        json!({"cacheName": " "}),
+    ] {
         let reason = find("cache").unwrap().undeployable(&configuration).unwrap();
         assert_eq!(reason.path, "cacheName", "{configuration}");
     }

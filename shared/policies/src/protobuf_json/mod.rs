@@ -49,7 +49,10 @@ impl Asked {
                     member: "protobufIn",
                     location: source.schema_location.unwrap_or_default(),
                     inline: ("inlineIn", source.inline_in.unwrap_or_default()),
-                    registry: ("schemaRegistryIn", source.schema_registry_in.unwrap_or_default()),
+                    registry: (
+                        "schemaRegistryIn",
+                        source.schema_registry_in.unwrap_or_default(),
+                    ),
                 }
             }
             ProtobufConversion::JsonToProtobuf => {
@@ -58,7 +61,10 @@ impl Asked {
                     member: "protobufOut",
                     location: target.schema_location.unwrap_or_default(),
                     inline: ("inlineOut", target.inline_out.unwrap_or_default()),
-                    registry: ("schemaRegistryOut", target.schema_registry_out.unwrap_or_default()),
+                    registry: (
+                        "schemaRegistryOut",
+                        target.schema_registry_out.unwrap_or_default(),
+                    ),
                 }
             }
         }
@@ -82,13 +88,21 @@ impl PolicyKind for ProtobufJson {
                 let place = asked.place(part, "schemaDefinition");
                 let text = inline.schema_definition.as_deref().unwrap_or_default();
                 if text.trim().is_empty() {
-                    return Err(ConfigError::new(place, "nothing", "the text of a .proto file"));
+                    return Err(ConfigError::new(
+                        place,
+                        "nothing",
+                        "the text of a .proto file",
+                    ));
                 }
                 let schema = Schema::compile(text)
                     .map_err(|error| ConfigError::new(place, error, "the text of a .proto file"))?;
                 let format = inline.serialization_format.unwrap_or_default();
                 let is_framed = format == SerializationFormat::Confluent;
-                (Source::Inline(Arc::new(schema)), is_framed, INLINE_SCHEMA_ID)
+                (
+                    Source::Inline(Arc::new(schema)),
+                    is_framed,
+                    INLINE_SCHEMA_ID,
+                )
             }
             SchemaLocation::SchemaRegistry => {
                 let (part, registry) = &asked.registry;
@@ -198,7 +212,13 @@ impl Step {
         }
     }
 
-    fn convert(&self, exchange: &mut Exchange, half: Half, body: &Bytes, schema: &Schema) -> Outcome {
+    fn convert(
+        &self,
+        exchange: &mut Exchange,
+        half: Half,
+        body: &Bytes,
+        schema: &Schema,
+    ) -> Outcome {
         let (converted, content_type) = match self.conversion {
             ProtobufConversion::ProtobufToJson => (
                 schema.to_json(body, self.is_framed, &self.json),

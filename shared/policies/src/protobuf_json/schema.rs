@@ -56,7 +56,9 @@ impl RegisteredSchema for Schema {
         resolver.add(Source(text.to_owned()));
         resolver.add(GoogleFileResolver::new());
         let mut compiler = protox::Compiler::with_file_resolver(resolver);
-        compiler.open_file(FILE).map_err(|error| error.to_string())?;
+        compiler
+            .open_file(FILE)
+            .map_err(|error| error.to_string())?;
         let pool: DescriptorPool = compiler.descriptor_pool();
         let file = pool.get_file_by_name(FILE).ok_or("no file")?;
         let messages: Box<[MessageDescriptor]> = file.messages().collect();
@@ -98,7 +100,8 @@ impl Schema {
         if data.len() > DATA_BYTES_MAX {
             return Err(format!("more than {DATA_BYTES_MAX} bytes"));
         }
-        let value = DynamicMessage::decode(message.clone(), data).map_err(|error| error.to_string())?;
+        let value =
+            DynamicMessage::decode(message.clone(), data).map_err(|error| error.to_string())?;
         let settings = SerializeOptions::new()
             .skip_default_fields(!options.including_default_value_fields)
             .use_proto_field_name(options.preserving_proto_field_names);
@@ -138,7 +141,10 @@ impl Schema {
     }
 
     fn first(&self) -> Result<MessageDescriptor, String> {
-        self.messages.first().cloned().ok_or_else(|| "no message".to_owned())
+        self.messages
+            .first()
+            .cloned()
+            .ok_or_else(|| "no message".to_owned())
     }
 
     /// The message that the header names, and the data. Behind the id stands a list of indexes, from the file to the

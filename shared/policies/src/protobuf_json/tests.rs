@@ -67,7 +67,10 @@ fn json_and_back_is_the_same_in_both_formats() {
         let data = exchange.request.content.bytes().unwrap().clone();
         let header: &[u8] = &[0, 0, 0, 0, 1, 0];
         assert_eq!(data.starts_with(header), format == "confluent");
-        assert_eq!(exchange.request.headers[CONTENT_TYPE], "application/x-protobuf");
+        assert_eq!(
+            exchange.request.headers[CONTENT_TYPE],
+            "application/x-protobuf"
+        );
         let mut exchange = with_body(&data);
         let back = inline("protobuf-to-json", format);
         assert!(run(NAME, &back, Phase::Response, &mut exchange).is_continue());
@@ -103,7 +106,12 @@ fn the_header_names_the_message_and_json_has_options() {
     };
     let text = read(&header(&[0], b""), long).unwrap();
     assert!(text.contains("\n  \"order_id\": \"0\",\n"), "{text}");
-    for body in [&b"\x00\x00"[..], &header(&[8], b""), &header(&[2, 6], b""), &header(&[1], b"")] {
+    for body in [
+        &b"\x00\x00"[..],
+        &header(&[8], b""),
+        &header(&[2, 6], b""),
+        &header(&[1], b""),
+    ] {
         assert!(read(body, short).is_err(), "{body:?}");
     }
 }
@@ -139,24 +147,41 @@ fn wrong_configuration_is_refused_with_its_place() {
         configuration["protobufIn"]["inlineIn"]["schemaDefinition"] = json!(schema);
         configuration
     };
-    let registry = |part: Value| json!({"conversion": "json-to-protobuf",
-        "protobufOut": {"schemaLocation": "schema-registry", "schemaRegistryOut": part}});
+    let registry = |part: Value| {
+        json!({"conversion": "json-to-protobuf",
+        "protobufOut": {"schemaLocation": "schema-registry", "schemaRegistryOut": part}})
+    };
     let place = "protobufIn.inlineIn.schemaDefinition";
     for (configuration, path) in [
         (json!({"conversion": "no"}), "conversion"),
         (json!({"conversion": "protobuf-to-json"}), place),
         (with("message {"), place),
         (with("syntax = \"proto3\";"), place),
-        (with("syntax = \"proto3\"; import \"/etc/passwd\"; message A {}"), place),
+        (
+            with("syntax = \"proto3\"; import \"/etc/passwd\"; message A {}"),
+            place,
+        ),
         (with(&"message A {".repeat(10_000)), place),
-        (registry(json!({})), "protobufOut.schemaRegistryOut.resourceName"),
-        (registry(json!({"resourceName": "r"})), "protobufOut.schemaRegistryOut.id.value"),
+        (
+            registry(json!({})),
+            "protobufOut.schemaRegistryOut.resourceName",
+        ),
+        (
+            registry(json!({"resourceName": "r"})),
+            "protobufOut.schemaRegistryOut.id.value",
+        ),
     ] {
         assert_eq!(refusal(NAME, &configuration).path, path);
     }
     for (part, path) in [
-        (json!({"resourceName": "r", "serializationFormat": "simple"}), "serializationFormat"),
-        (json!({"resourceName": "r", "id": {"origin": "header", "value": 1}}), "id.origin"),
+        (
+            json!({"resourceName": "r", "serializationFormat": "simple"}),
+            "serializationFormat",
+        ),
+        (
+            json!({"resourceName": "r", "id": {"origin": "header", "value": 1}}),
+            "id.origin",
+        ),
     ] {
         let reason = find(NAME).unwrap().undeployable(&registry(part)).unwrap();
         assert_eq!(reason.path, format!("protobufOut.schemaRegistryOut.{path}"));

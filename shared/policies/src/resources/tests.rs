@@ -55,7 +55,11 @@ fn what_cannot_work_is_refused_with_its_place_and_without_secrets() {
             "contextSourceUrl",
         ),
         ("content-provider-http-resource", json!({"url": "x"}), "url"),
-        ("schema-registry-confluent", json!({"registryUrl": "x"}), "registryUrl"),
+        (
+            "schema-registry-confluent",
+            json!({"registryUrl": "x"}),
+            "registryUrl",
+        ),
     ] {
         let parse = find_resource(kind).unwrap().parse;
         let error = parse(&configuration).unwrap_err();

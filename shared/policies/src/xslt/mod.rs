@@ -45,7 +45,11 @@ impl PolicyKind for Xslt {
         for (index, parameter) in config.parameters.into_iter().enumerate() {
             if parameter.name.trim().is_empty() {
                 let place = format!("parameters[{index}].name");
-                return Err(ConfigError::new(place, "nothing", "the name of a parameter"));
+                return Err(ConfigError::new(
+                    place,
+                    "nothing",
+                    "the name of a parameter",
+                ));
             }
             let place = format!("parameters[{index}].value");
             let value = ConfigError::template(place, &parameter.value)?;
@@ -97,7 +101,10 @@ impl Step {
         else {
             return failure("the media type of the stylesheet is none".to_owned());
         };
-        match half.headers_mut(exchange).try_insert(CONTENT_TYPE, media_type) {
+        match half
+            .headers_mut(exchange)
+            .try_insert(CONTENT_TYPE, media_type)
+        {
             Ok(_) => Outcome::Continue,
             Err(_full) => failure("too many headers".to_owned()),
         }

@@ -18,7 +18,8 @@ fn with_body(body: &str) -> Exchange {
 }
 
 fn stylesheet(top: &str) -> Value {
-    let head = "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">";
+    let head =
+        "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">";
     json!({"scope": "REQUEST", "stylesheet": format!("{head}{top}</xsl:stylesheet>")})
 }
 
@@ -52,7 +53,8 @@ fn a_null_parameter_leaves_the_value_of_the_stylesheet() {
 #[test]
 fn what_cannot_be_transformed_gives_500_and_an_empty_body_stays() {
     let copy = stylesheet("<xsl:template match=\"/\"><xsl:copy-of select=\".\"/></xsl:template>");
-    let endless = stylesheet("<xsl:template match=\"/\"><xsl:apply-templates select=\"/\"/></xsl:template>");
+    let endless =
+        stylesheet("<xsl:template match=\"/\"><xsl:apply-templates select=\"/\"/></xsl:template>");
     for (configuration, body) in [(&copy, "no xml"), (&copy, "<a>"), (&endless, "<a/>")] {
         let outcome = run(NAME, configuration, Phase::Response, &mut with_body(body));
         assert_eq!(failure(outcome).status, 500, "{body}");
@@ -66,7 +68,8 @@ fn wrong_configuration_is_refused_with_its_place() {
     unnamed["parameters"] = json!([{"name": " "}]);
     let mut broken = stylesheet("");
     broken["parameters"] = json!([{"name": "a", "value": "{#b +}"}]);
-    let fetching = "<xsl:template match=\"/\"><xsl:copy-of select=\"document('http://a')\"/></xsl:template>";
+    let fetching =
+        "<xsl:template match=\"/\"><xsl:copy-of select=\"document('http://a')\"/></xsl:template>";
     for (configuration, path) in [
         (json!({}), ""),
         (json!({"stylesheet": "<a/>"}), "stylesheet"),
@@ -76,5 +79,9 @@ fn wrong_configuration_is_refused_with_its_place() {
     ] {
         assert_eq!(refusal(NAME, &configuration).path, path, "{configuration}");
     }
-    assert!(refusal(NAME, &stylesheet(fetching)).value.contains("document()"));
+    assert!(
+        refusal(NAME, &stylesheet(fetching))
+            .value
+            .contains("document()")
+    );
 }

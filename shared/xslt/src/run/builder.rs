@@ -71,9 +71,20 @@ impl Builder {
     pub(super) fn attribute(&mut self, name: Name, value: Str) -> Result<(), TransformError> {
         self.end_text();
         let element = self.parent();
-        let behind = self.document.nodes.get_mut(element as usize + 1..).unwrap_or_default();
-        if element == 0 || behind.iter().any(|node| !matches!(node.kind, Kind::Attribute { .. })) {
-            let reason = format!("the attribute {} comes behind other content", name.written());
+        let behind = self
+            .document
+            .nodes
+            .get_mut(element as usize + 1..)
+            .unwrap_or_default();
+        if element == 0
+            || behind
+                .iter()
+                .any(|node| !matches!(node.kind, Kind::Attribute { .. }))
+        {
+            let reason = format!(
+                "the attribute {} comes behind other content",
+                name.written()
+            );
             return Err(TransformError::Dynamic(reason));
         }
         for node in behind {

@@ -100,7 +100,10 @@ impl Runner<'_> {
         depth: usize,
     ) -> Outcome<Vec<(Name, Value)>> {
         let value = |parameter: &Binding| {
-            Ok((parameter.name.clone(), self.value(parameter, context, depth)?))
+            Ok((
+                parameter.name.clone(),
+                self.value(parameter, context, depth)?,
+            ))
         };
         parameters.iter().map(value).collect()
     }
@@ -313,7 +316,11 @@ impl Runner<'_> {
         Ok(out.finish().string_value(0))
     }
 
-    pub(super) fn template_text(&self, template: &ValueTemplate, context: &Context) -> Outcome<String> {
+    pub(super) fn template_text(
+        &self,
+        template: &ValueTemplate,
+        context: &Context,
+    ) -> Outcome<String> {
         let mut text = String::new();
         for part in &template.0 {
             match part {
@@ -338,7 +345,9 @@ impl Runner<'_> {
         if let Some(namespace) = namespace {
             let uri = self.template_text(namespace, context)?;
             let (prefix, local) = written.split_once(':').unwrap_or(("", written));
-            let local = xpath::qualified(local, &[]).map_err(TransformError::Dynamic)?.local;
+            let local = xpath::qualified(local, &[])
+                .map_err(TransformError::Dynamic)?
+                .local;
             let prefix = if uri.is_empty() { "" } else { prefix };
             return Ok(Name {
                 prefix: Str::from(prefix),

@@ -17,8 +17,8 @@ pub(super) struct KeyIndex {
 impl KeyIndex {
     pub(super) fn find(&self, name: &str, value: &str) -> Outcome<Vec<NodeRef>> {
         let by_value = self.by_name.get(name);
-        let by_value = by_value
-            .ok_or_else(|| TransformError::Dynamic(format!("there is no key {name}")))?;
+        let by_value =
+            by_value.ok_or_else(|| TransformError::Dynamic(format!("there is no key {name}")))?;
         Ok(by_value.get(value).cloned().unwrap_or_default())
     }
 }

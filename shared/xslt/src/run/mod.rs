@@ -75,7 +75,9 @@ pub(crate) fn transform(
             .spawn_scoped(scope, work);
         match thread.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_panic)) => Err(TransformError::Dynamic("the transformation failed".to_owned())),
+            Ok(Err(_panic)) => Err(TransformError::Dynamic(
+                "the transformation failed".to_owned(),
+            )),
             Err(_no_thread) => Err(TransformError::Limit("threads")),
         }
     })
@@ -203,7 +205,9 @@ impl Runner<'_> {
 
     fn global(&self, name: &Name) -> Outcome<Value> {
         let globals = self.stylesheet.globals.iter().enumerate();
-        let found = globals.rev().find(|(_, global)| global.binding.name == *name);
+        let found = globals
+            .rev()
+            .find(|(_, global)| global.binding.name == *name);
         let Some((index, global)) = found else {
             let reason = format!("the variable ${} has no value", name.written());
             return Err(TransformError::Dynamic(reason));
@@ -218,7 +222,10 @@ impl Runner<'_> {
             None => {}
         }
         self.globals.borrow_mut().insert(index, GlobalState::InWork);
-        let given = self.parameters.iter().find(|(known, _)| *known == *name.local);
+        let given = self
+            .parameters
+            .iter()
+            .find(|(known, _)| *known == *name.local);
         let value = match given.filter(|_| global.is_parameter && name.uri.is_empty()) {
             Some((_, text)) => Value::text(text.as_str()),
             None => {

@@ -31,7 +31,12 @@ impl Runner<'_> {
             Level::Any => {
                 let mut count = 0;
                 for index in 0..=node.index {
-                    count += u64::from(self.counts(rules, &document, NodeRef { index, ..node }, node)?);
+                    count += u64::from(self.counts(
+                        rules,
+                        &document,
+                        NodeRef { index, ..node },
+                        node,
+                    )?);
                 }
                 numbers.extend((count > 0).then_some(count));
             }
@@ -68,7 +73,10 @@ impl Runner<'_> {
     ) -> Outcome<u64> {
         let parent = document.node(node.index).map_or(0, |found| found.parent);
         let mut count = 1;
-        for index in document.children(parent).take_while(|index| *index < node.index) {
+        for index in document
+            .children(parent)
+            .take_while(|index| *index < node.index)
+        {
             count += u64::from(self.counts(rules, document, NodeRef { index, ..node }, like)?);
         }
         Ok(count)

@@ -7,8 +7,8 @@ use crate::tree::{Declaration, Document, Kind, Name, Str};
 
 /// Elements of HTML without content.
 const VOID: &[&str] = &[
-    "area", "base", "basefont", "br", "col", "embed", "frame", "hr", "img", "input", "isindex", "link",
-    "meta", "param", "source", "track", "wbr",
+    "area", "base", "basefont", "br", "col", "embed", "frame", "hr", "img", "input", "isindex",
+    "link", "meta", "param", "source", "track", "wbr",
 ];
 /// Elements of HTML whose text is written as it is.
 const RAW: &[&str] = &["script", "style"];
@@ -29,7 +29,10 @@ pub(super) fn write(document: &Document, rules: &OutputRules, bytes_max: usize) 
         writer.check()?;
     } else {
         writer.prolog();
-        let mut scope = vec![(Str::from("xml"), Str::from("http://www.w3.org/XML/1998/namespace"))];
+        let mut scope = vec![(
+            Str::from("xml"),
+            Str::from("http://www.w3.org/XML/1998/namespace"),
+        )];
         for child in document.children(0) {
             writer.node(child, &mut scope, 0)?;
         }
@@ -83,7 +86,8 @@ impl Writer<'_> {
 
     fn prolog(&mut self) {
         if self.method == Method::Xml && !self.rules.omits_declaration {
-            self.out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"");
+            self.out
+                .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"");
             if let Some(standalone) = self.rules.standalone {
                 let value = if standalone { "yes" } else { "no" };
                 self.out.push_str(&format!(" standalone=\"{value}\""));
@@ -94,7 +98,10 @@ impl Writer<'_> {
             }
         }
         let (public, system) = (&self.rules.doctype_public, &self.rules.doctype_system);
-        let root = self.document.children(0).find_map(|child| self.document.name(child));
+        let root = self
+            .document
+            .children(0)
+            .find_map(|child| self.document.name(child));
         let Some(root) = root.filter(|_| system.is_some() || public.is_some()) else {
             return;
         };
@@ -102,7 +109,11 @@ impl Writer<'_> {
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "&quot;"));
         let declaration = match (public, system) {
             (Some(public), Some(system)) => {
-                format!("<!DOCTYPE {root} PUBLIC {} {}>", quoted(public), quoted(system))
+                format!(
+                    "<!DOCTYPE {root} PUBLIC {} {}>",
+                    quoted(public),
+                    quoted(system)
+                )
             }
             (None, Some(system)) => format!("<!DOCTYPE {root} SYSTEM {}>", quoted(system)),
             (Some(public), None) if self.method == Method::Html => {
@@ -127,7 +138,11 @@ impl Writer<'_> {
             Some(Kind::Text { text, .. }) => self.text(index, text),
             Some(Kind::Comment(text)) => self.out.push_str(&format!("<!--{text}-->")),
             Some(Kind::Instruction { target, content }) => {
-                let end = if self.method == Method::Html { ">" } else { "?>" };
+                let end = if self.method == Method::Html {
+                    ">"
+                } else {
+                    "?>"
+                };
                 self.out.push_str(&format!("<?{target} {content}{end}"));
             }
             _ => {}
@@ -138,9 +153,7 @@ impl Writer<'_> {
     fn text(&mut self, index: u32, text: &str) {
         let parent = self.document.node(index).map_or(0, |node| node.parent);
         let parent = self.document.name(parent);
-        if self.method == Method::Html
-            && parent.is_some_and(|name| is_html(name, RAW))
-        {
+        if self.method == Method::Html && parent.is_some_and(|name| is_html(name, RAW)) {
             self.out.push_str(text);
         } else if self.method == Method::Xml
             && parent.is_some_and(|name| self.rules.cdata_elements.contains(name))
@@ -207,7 +220,10 @@ impl Writer<'_> {
         }
         self.out.push('>');
         let is_text = |child: &u32| {
-            matches!(self.document.node(*child).map(|node| &node.kind), Some(Kind::Text { .. }))
+            matches!(
+                self.document.node(*child).map(|node| &node.kind),
+                Some(Kind::Text { .. })
+            )
         };
         let breaks = self.indents && !children.is_empty() && !children.iter().any(is_text);
         for child in &children {
@@ -294,5 +310,8 @@ fn declare(prefix: &Str, uri: &Str, scope: &mut Vec<Declaration>, fresh: &mut Ve
 }
 
 fn is_html(name: &Name, known: &[&str]) -> bool {
-    name.uri.is_empty() && known.iter().any(|known| name.local.eq_ignore_ascii_case(known))
+    name.uri.is_empty()
+        && known
+            .iter()
+            .any(|known| name.local.eq_ignore_ascii_case(known))
 }

@@ -71,11 +71,15 @@ impl Runner<'_> {
         self.charge((size as u64).saturating_mul(20))?;
         keyed.sort_by(|(left, _), (right, _)| {
             let pairs = left.iter().zip(right).zip(&rules);
-            let order = |((left, right), (_, _, descends)): ((&SortKey, &SortKey), &(_, _, bool))| {
-                let order = left.compare(right);
-                if *descends { order.reverse() } else { order }
-            };
-            pairs.map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            let order =
+                |((left, right), (_, _, descends)): ((&SortKey, &SortKey), &(_, _, bool))| {
+                    let order = left.compare(right);
+                    if *descends { order.reverse() } else { order }
+                };
+            pairs
+                .map(order)
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
         });
         Ok(Rc::new(keyed.into_iter().map(|(_, node)| node).collect()))
     }

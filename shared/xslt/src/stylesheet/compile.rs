@@ -116,7 +116,10 @@ impl Compiler {
             at = node.parent;
             above.push(at);
         }
-        let mut scope = vec![(Str::from("xml"), Str::from("http://www.w3.org/XML/1998/namespace"))];
+        let mut scope = vec![(
+            Str::from("xml"),
+            Str::from("http://www.w3.org/XML/1998/namespace"),
+        )];
         for element in above.iter().rev() {
             if let Some(Kind::Element { declared, .. }) =
                 self.document.node(*element).map(|node| &node.kind)

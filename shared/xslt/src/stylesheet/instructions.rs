@@ -1,9 +1,7 @@
 //! The bodies of templates.
 
 use super::compile::{Compiler, XSLT, is_instruction};
-use super::{
-    Binding, Body, Content, Instruction, Level, Numbering, Part, Sort, ValueTemplate,
-};
+use super::{Binding, Body, Content, Instruction, Level, Numbering, Part, Sort, ValueTemplate};
 use crate::error::CompileError;
 use crate::tree::{Declaration, Kind, Name, Str};
 use crate::xpath;
@@ -106,7 +104,9 @@ impl Compiler {
                     terminates: self.flag(node, "terminate")?,
                 }
             }
-            "param" => return Err(self.error(node, "it stands only at the beginning of a template")),
+            "param" => {
+                return Err(self.error(node, "it stands only at the beginning of a template"));
+            }
             "sort" | "when" | "otherwise" | "with-param" => {
                 return Err(self.error(node, "it does not stand here"));
             }
@@ -206,10 +206,16 @@ impl Compiler {
         for name in names.split_whitespace() {
             let sets = self.attribute_sets.get(name);
             let sets = sets.ok_or_else(|| {
-                self.attribute_error(node, "use-attribute-sets", format!("there is no set {name}"))
+                self.attribute_error(
+                    node,
+                    "use-attribute-sets",
+                    format!("there is no set {name}"),
+                )
             })?;
             for set in sets {
-                let inner = self.attribute(*set, "use-attribute-sets").map(ToString::to_string);
+                let inner = self
+                    .attribute(*set, "use-attribute-sets")
+                    .map(ToString::to_string);
                 self.use_sets(*set, inner.as_deref().unwrap_or_default(), depth + 1, out)?;
                 for child in self.document.children(*set) {
                     if self.xslt_name(child) != Some("attribute") {
@@ -333,7 +339,10 @@ impl Compiler {
     }
 
     fn sort(&self, node: u32) -> Compiled<Sort> {
-        self.allow(node, &["select", "data-type", "order", "lang", "case-order"])?;
+        self.allow(
+            node,
+            &["select", "data-type", "order", "lang", "case-order"],
+        )?;
         let own = || xpath::compile(".", &[]);
         let select = match self.optional_expression(node, "select")? {
             Some(select) => select,
@@ -347,7 +356,10 @@ impl Compiler {
     }
 
     fn numbering(&self, node: u32) -> Compiled<Numbering> {
-        self.allow(node, &["value", "level", "count", "format", "lang", "letter-value"])?;
+        self.allow(
+            node,
+            &["value", "level", "count", "format", "lang", "letter-value"],
+        )?;
         let level = match self.attribute(node, "level").map(|level| &**level) {
             None | Some("single") => Level::Single,
             Some("multiple") => Level::Multiple,
@@ -362,7 +374,9 @@ impl Compiler {
         Ok(Numbering {
             value: self.optional_expression(node, "value")?,
             level,
-            count: has_count.then(|| self.patterns(node, "count")).transpose()?,
+            count: has_count
+                .then(|| self.patterns(node, "count"))
+                .transpose()?,
             format: self.template(node, "format")?.unwrap_or_else(default),
         })
     }

@@ -56,12 +56,15 @@ impl Pattern {
     /// The priority of a template that says none (§5.5).
     pub(crate) fn priority(&self) -> f64 {
         match self.steps.as_slice() {
-            [only] if !self.is_absolute && only.step.predicates.is_empty() => match &only.step.test {
+            [only] if !self.is_absolute && only.step.predicates.is_empty() => match &only.step.test
+            {
                 Test::Name(_) | Test::Instruction(Some(_)) => 0.0,
                 Test::AnyOf(_) => -0.25,
-                Test::AnyName | Test::Node | Test::Text | Test::Comment | Test::Instruction(None) => {
-                    -0.5
-                }
+                Test::AnyName
+                | Test::Node
+                | Test::Text
+                | Test::Comment
+                | Test::Instruction(None) => -0.5,
             },
             _ => 0.5,
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compile::{Compiler, XSLT};
 use super::instructions::expanded;
-use super::{
-    Body, Global, Key, Method, OutputRules, Rule, SpaceRule, Stylesheet, Template,
-};
+use super::{Body, Global, Key, Method, OutputRules, Rule, SpaceRule, Stylesheet, Template};
 use crate::error::CompileError;
 use crate::number::Signs;
 use crate::tree::{self, Kind, Name, Str};
@@ -26,7 +24,9 @@ pub(super) fn compile(text: &str) -> Compiled<Stylesheet> {
     }
     // Blanks between instructions mean nothing, those in xsl:text do.
     let document = tree::parse(text, &|parent| parent.is(XSLT, "text")).map_err(whole)?;
-    let root = document.children(0).find(|child| document.name(*child).is_some());
+    let root = document
+        .children(0)
+        .find(|child| document.name(*child).is_some());
     let root = root.ok_or_else(|| whole("there is no element".to_owned()))?;
     let mut compiler = Compiler {
         document,
@@ -69,11 +69,19 @@ impl Compiler {
     fn prepare(&mut self, root: u32) -> Compiled<()> {
         self.allow(
             root,
-            &["version", "id", "exclude-result-prefixes", "extension-element-prefixes"],
+            &[
+                "version",
+                "id",
+                "exclude-result-prefixes",
+                "extension-element-prefixes",
+            ],
         )?;
         self.required(root, "version")?;
         for name in ["exclude-result-prefixes", "extension-element-prefixes"] {
-            let prefixes = self.attribute(root, name).map(ToString::to_string).unwrap_or_default();
+            let prefixes = self
+                .attribute(root, name)
+                .map(ToString::to_string)
+                .unwrap_or_default();
             for prefix in prefixes.split_whitespace() {
                 let prefix = if prefix == "#default" { "" } else { prefix };
                 self.excluded.push(Str::from(prefix));
@@ -152,10 +160,12 @@ impl Compiler {
             return Err(self.error(node, "it has neither match nor name"));
         }
         if has_match {
-            let said = self.attribute(node, "priority").map(|text| text.trim().parse::<f64>());
-            let said = said.transpose().map_err(|_invalid| {
-                self.attribute_error(node, "priority", "expected a number")
-            })?;
+            let said = self
+                .attribute(node, "priority")
+                .map(|text| text.trim().parse::<f64>());
+            let said = said
+                .transpose()
+                .map_err(|_invalid| self.attribute_error(node, "priority", "expected a number"))?;
             let rules = stylesheet.rules.entry(self.mode(node)?).or_default();
             for pattern in self.patterns(node, "match")? {
                 rules.push(Rule {
@@ -182,7 +192,9 @@ impl Compiler {
     /// A literal result element as the whole stylesheet (§2.3).
     fn simplified(&mut self, root: u32, stylesheet: &mut Stylesheet) -> Compiled<()> {
         let has_version = self.document.attributes(root).any(|index| {
-            self.document.name(index).is_some_and(|name| name.is(XSLT, "version"))
+            self.document
+                .name(index)
+                .is_some_and(|name| name.is(XSLT, "version"))
         });
         if !has_version {
             let reason = "expected xsl:stylesheet, or an element with xsl:version";
@@ -251,10 +263,12 @@ impl Compiler {
             }
         }
         let scope = self.scope(node);
-        for written in text("cdata-section-elements").unwrap_or_default().split_whitespace() {
-            let mut name = xpath::qualified(written, &scope).map_err(|reason| {
-                self.attribute_error(node, "cdata-section-elements", reason)
-            })?;
+        for written in text("cdata-section-elements")
+            .unwrap_or_default()
+            .split_whitespace()
+        {
+            let mut name = xpath::qualified(written, &scope)
+                .map_err(|reason| self.attribute_error(node, "cdata-section-elements", reason))?;
             // Unlike elsewhere, names here are in the default namespace.
             if name.prefix.is_empty()
                 && let Some((_, uri)) = scope.iter().rev().find(|(prefix, _)| prefix.is_empty())
@@ -315,7 +329,10 @@ impl Compiler {
         if let Some(text) = self.attribute(node, "NaN") {
             signs.nan = text.to_string();
         }
-        let name = self.attribute(node, "name").map(ToString::to_string).unwrap_or_default();
+        let name = self
+            .attribute(node, "name")
+            .map(ToString::to_string)
+            .unwrap_or_default();
         stylesheet.formats.insert(name, signs);
         Ok(())
     }

@@ -162,10 +162,11 @@ impl Document {
 
     /// The value of an attribute without namespace.
     pub(crate) fn attribute(&self, element: u32, local: &str) -> Option<&Str> {
-        self.attributes(element).find_map(|index| match &self.node(index)?.kind {
-            Kind::Attribute { name, value } if name.is("", local) => Some(value),
-            _ => None,
-        })
+        self.attributes(element)
+            .find_map(|index| match &self.node(index)?.kind {
+                Kind::Attribute { name, value } if name.is("", local) => Some(value),
+                _ => None,
+            })
     }
 
     /// The string value of a node (XPath 1.0 §5).
@@ -179,7 +180,11 @@ impl Document {
             Kind::Instruction { content, .. } => content.to_string(),
             Kind::Root | Kind::Element { .. } => {
                 let mut all = String::new();
-                for below in self.nodes.get(index as usize..node.end as usize).unwrap_or_default() {
+                for below in self
+                    .nodes
+                    .get(index as usize..node.end as usize)
+                    .unwrap_or_default()
+                {
                     if let Kind::Text { text, .. } = &below.kind {
                         all.push_str(text);
                     }

@@ -58,7 +58,9 @@ pub(crate) fn parse(text: &str, keeps: &dyn Fn(&Name) -> bool) -> Result<Documen
             Event::Text(text) => builder.append(&text.xml10_content())?,
             Event::CData(data) => builder.append(&data.xml10_content())?,
             Event::GeneralRef(reference) => {
-                let char = reference.resolve_char_ref().map_err(|error| error.to_string())?;
+                let char = reference
+                    .resolve_char_ref()
+                    .map_err(|error| error.to_string())?;
                 let text = match (char, resolve_predefined_entity(&reference)) {
                     (Some(char), _) => Cow::Owned(char.to_string()),
                     (None, Some(text)) => Cow::Borrowed(text),
@@ -118,8 +120,13 @@ impl Builder {
             return;
         }
         let parent = self.parent();
-        let is_blank = text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-        if is_blank && !self.preserves_space(parent) && !self.document.name(parent).is_none_or(keeps) {
+        let is_blank = text
+            .bytes()
+            .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        if is_blank
+            && !self.preserves_space(parent)
+            && !self.document.name(parent).is_none_or(keeps)
+        {
             return;
         }
         let text = Str::from(text);
@@ -192,7 +199,11 @@ impl Builder {
         let uri = if prefix.is_empty() && !is_element {
             Str::from("")
         } else {
-            let declared = self.scope.iter().rev().find(|(known, _)| **known == *prefix);
+            let declared = self
+                .scope
+                .iter()
+                .rev()
+                .find(|(known, _)| **known == *prefix);
             match declared {
                 Some((_, uri)) => Arc::clone(uri),
                 None if prefix.is_empty() => Str::from(""),

@@ -84,9 +84,7 @@ impl Expr {
                 let nodes = filtered(nodes.as_ref().clone(), predicates, context, machine)?;
                 Ok(Value::nodes(walk(nodes, steps, context, machine)?))
             }
-            Self::Binary(operator, left, right) => {
-                binary(*operator, left, right, context, machine)
-            }
+            Self::Binary(operator, left, right) => binary(*operator, left, right, context, machine),
             Self::Call(function, arguments) => call(*function, arguments, context, machine),
         }
     }
@@ -103,7 +101,11 @@ impl Expr {
         self.evaluate(context, machine)?.to_text(machine)
     }
 
-    pub(crate) fn nodes(&self, context: &Context, machine: &dyn Machine) -> Outcome<Rc<Vec<NodeRef>>> {
+    pub(crate) fn nodes(
+        &self,
+        context: &Context,
+        machine: &dyn Machine,
+    ) -> Outcome<Rc<Vec<NodeRef>>> {
         self.evaluate(context, machine)?.into_nodes()
     }
 }
@@ -173,7 +175,9 @@ pub(crate) fn string_value(node: NodeRef, machine: &dyn Machine) -> Outcome<Rc<s
     let Some(document) = machine.document(node.document) else {
         return Ok(Rc::from(""));
     };
-    let below = document.node(node.index).map_or(0, |found| found.end - node.index);
+    let below = document
+        .node(node.index)
+        .map_or(0, |found| found.end - node.index);
     machine.charge(u64::from(below))?;
     made(document.string_value(node.index), machine)
 }
@@ -273,7 +277,9 @@ pub(crate) fn axis_nodes(
             if axis == Axis::DescendantOrSelf {
                 visit(index);
             }
-            (index + 1..end).filter(|at| !document.is_attribute(*at)).for_each(visit);
+            (index + 1..end)
+                .filter(|at| !document.is_attribute(*at))
+                .for_each(visit);
         }
         Axis::Parent => ancestors(&document, index).take(1).for_each(visit),
         Axis::Ancestor => ancestors(&document, index).for_each(visit),
@@ -297,7 +303,9 @@ pub(crate) fn axis_nodes(
         }
         Axis::Following => {
             let start = if is_attribute { index + 1 } else { end };
-            (start..document.len()).filter(|at| !document.is_attribute(*at)).for_each(visit);
+            (start..document.len())
+                .filter(|at| !document.is_attribute(*at))
+                .for_each(visit);
         }
         Axis::Preceding => {
             let own: Vec<u32> = ancestors(&document, index).collect();
@@ -349,7 +357,12 @@ fn binary(
     context: &Context,
     machine: &dyn Machine,
 ) -> Outcome<Value> {
-    let numbers = || Ok((left.number(context, machine)?, right.number(context, machine)?));
+    let numbers = || {
+        Ok((
+            left.number(context, machine)?,
+            right.number(context, machine)?,
+        ))
+    };
     Ok(match operator {
         Operator::Or => {
             Value::Boolean(left.boolean(context, machine)? || right.boolean(context, machine)?)
@@ -379,7 +392,12 @@ fn binary(
 }
 
 /// Comparisons (XPath 1.0 §3.4): with a set of nodes it is enough that one of them fits.
-fn compare(operator: Operator, left: &Value, right: &Value, machine: &dyn Machine) -> Outcome<bool> {
+fn compare(
+    operator: Operator,
+    left: &Value,
+    right: &Value,
+    machine: &dyn Machine,
+) -> Outcome<bool> {
     let is_equality = matches!(operator, Operator::Equal | Operator::NotEqual);
     match (left, right) {
         (Value::Boolean(_), other) | (other, Value::Boolean(_)) if is_equality => {
@@ -491,10 +509,16 @@ fn call(
         Function::Key => key(arguments, context, machine),
         Function::Lang => flag(lang(&text_at(0)?, context.node, machine)),
         Function::FormatNumber => {
-            let name = arguments.get(2).map(|name| name.text(context, machine)).transpose()?;
+            let name = arguments
+                .get(2)
+                .map(|name| name.text(context, machine))
+                .transpose()?;
             let signs = machine.signs(name.as_deref())?;
             let text = number::format(number_at(0)?, &text_at(1)?, &signs);
-            Ok(Value::Text(made(text.map_err(TransformError::Dynamic)?, machine)?))
+            Ok(Value::Text(made(
+                text.map_err(TransformError::Dynamic)?,
+                machine,
+            )?))
         }
         Function::SystemProperty => Ok(match text_at(0)?.rsplit(':').next() {
             Some("version") => Value::Number(1.0),
@@ -512,7 +536,9 @@ fn call(
 }
 
 fn argument(arguments: &[Expr], index: usize) -> Outcome<&Expr> {
-    arguments.get(index).ok_or_else(|| wrong("an argument is missing"))
+    arguments
+        .get(index)
+        .ok_or_else(|| wrong("an argument is missing"))
 }
 
 /// Functions that make texts of texts.
@@ -533,11 +559,15 @@ fn strings(
         }
         Function::SubstringBefore => {
             let (text, mark) = (text_at(0)?, text_at(1)?);
-            text.split_once(&*mark).map_or("", |(before, _)| before).to_owned()
+            text.split_once(&*mark)
+                .map_or("", |(before, _)| before)
+                .to_owned()
         }
         Function::SubstringAfter => {
             let (text, mark) = (text_at(0)?, text_at(1)?);
-            text.split_once(&*mark).map_or("", |(_, after)| after).to_owned()
+            text.split_once(&*mark)
+                .map_or("", |(_, after)| after)
+                .to_owned()
         }
         Function::Substring => {
             let text = text_at(0)?;
@@ -551,11 +581,17 @@ fn strings(
                 let position = (*index + 1) as f64;
                 position >= first && position < end
             };
-            text.chars().enumerate().filter(is_inside).map(|(_, character)| character).collect()
+            text.chars()
+                .enumerate()
+                .filter(is_inside)
+                .map(|(_, character)| character)
+                .collect()
         }
         Function::NormalizeSpace => {
             let text = text_at(0)?;
-            let words = text.split([' ', '\t', '\r', '\n']).filter(|word| !word.is_empty());
+            let words = text
+                .split([' ', '\t', '\r', '\n'])
+                .filter(|word| !word.is_empty());
             words.collect::<Vec<_>>().join(" ")
         }
         Function::Translate => {
@@ -615,10 +651,14 @@ fn lang(wanted: &str, node: NodeRef, machine: &dyn Machine) -> bool {
     let said = std::iter::once(node.index)
         .chain(ancestors(&document, node.index))
         .find_map(|element| {
-            document.attributes(element).find_map(|at| match &document.node(at)?.kind {
-                Kind::Attribute { name, value } if name.is(XML, "lang") => Some(value.to_string()),
-                _ => None,
-            })
+            document
+                .attributes(element)
+                .find_map(|at| match &document.node(at)?.kind {
+                    Kind::Attribute { name, value } if name.is(XML, "lang") => {
+                        Some(value.to_string())
+                    }
+                    _ => None,
+                })
         });
     said.is_some_and(|said| {
         let (said, wanted) = (said.to_ascii_lowercase(), wanted.to_ascii_lowercase());

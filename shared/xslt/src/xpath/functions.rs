@@ -102,7 +102,11 @@ impl Function {
                 _ => Err(format!("{written}() takes 1 argument")),
             };
         }
-        let local = if name.uri.is_empty() { &*name.local } else { "" };
+        let local = if name.uri.is_empty() {
+            &*name.local
+        } else {
+            ""
+        };
         if let Some((name, reason)) = REFUSED.iter().find(|(known, _)| *known == local) {
             return Err(format!("{name}() is not supported: {reason}"));
         }

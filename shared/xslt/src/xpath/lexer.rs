@@ -18,8 +18,8 @@ pub(super) enum Token {
 }
 
 const SIGNS: &[&str] = &[
-    "::", "..", "//", "!=", "<=", ">=", "(", ")", "[", "]", ".", "@", ",", "/", "|", "+", "-", "=", "<",
-    ">", "*",
+    "::", "..", "//", "!=", "<=", ">=", "(", ")", "[", "]", ".", "@", ",", "/", "|", "+", "-", "=",
+    "<", ">", "*",
 ];
 const NAMED_OPERATORS: &[&str] = &["and", "or", "mod", "div"];
 
@@ -82,7 +82,9 @@ fn number(text: &str) -> Result<(Token, &str), String> {
         other => !other.is_ascii_digit(),
     });
     let (digits, behind) = text.split_at(end.unwrap_or(text.len()));
-    let number = digits.parse().map_err(|_invalid| format!("{digits:?} is no number"))?;
+    let number = digits
+        .parse()
+        .map_err(|_invalid| format!("{digits:?} is no number"))?;
     Ok((Token::Number(number), behind))
 }
 
@@ -90,7 +92,10 @@ fn number(text: &str) -> Result<(Token, &str), String> {
 fn name(text: &str) -> Result<(String, &str), String> {
     let first = ncname(text).ok_or("a name is missing")?;
     let behind = text.get(first.len()..).unwrap_or_default();
-    if let Some(local) = behind.strip_prefix(':').filter(|local| !local.starts_with(':')) {
+    if let Some(local) = behind
+        .strip_prefix(':')
+        .filter(|local| !local.starts_with(':'))
+    {
         if let Some(after) = local.strip_prefix('*') {
             return Ok((format!("{first}:*"), after));
         }

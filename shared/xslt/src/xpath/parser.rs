@@ -65,7 +65,10 @@ fn uri_of(prefix: &str, namespaces: &Namespaces) -> Result<Str, String> {
     if prefix.is_empty() {
         return Ok(Str::from(""));
     }
-    let declared = namespaces.iter().rev().find(|(known, _)| **known == *prefix);
+    let declared = namespaces
+        .iter()
+        .rev()
+        .find(|(known, _)| **known == *prefix);
     let (_, uri) = declared.ok_or_else(|| format!("the prefix {prefix:?} is not declared"))?;
     Ok(Str::clone(uri))
 }
@@ -212,7 +215,9 @@ impl<'a> Parser<'a> {
     /// A path, or a primary expression with what follows it.
     fn operand(&mut self, depth: usize) -> Result<Expr, String> {
         let base = match self.peek() {
-            Some(Token::Variable(_) | Token::Literal(_) | Token::Number(_)) => self.primary(depth)?,
+            Some(Token::Variable(_) | Token::Literal(_) | Token::Number(_)) => {
+                self.primary(depth)?
+            }
             Some(Token::Sign("(")) => self.primary(depth)?,
             Some(Token::Name(name)) if self.is_call(name) => self.primary(depth)?,
             _ => return Ok(Expr::Path(self.path(depth)?)),
@@ -279,7 +284,10 @@ impl<'a> Parser<'a> {
             true
         } else if self.takes("/") {
             if !self.starts_step() {
-                return Ok(Path { is_absolute: true, steps });
+                return Ok(Path {
+                    is_absolute: true,
+                    steps,
+                });
             }
             true
         } else {

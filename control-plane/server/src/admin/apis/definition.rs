@@ -279,7 +279,11 @@ pub(super) fn assign_ids(
             None => stored
                 .iter()
                 .find(|other| same(other, "crossId"))
-                .or_else(|| stored.iter().find(|other| key.is_some() && entry_key(other) == key))
+                .or_else(|| {
+                    stored
+                        .iter()
+                        .find(|other| key.is_some() && entry_key(other) == key)
+                })
                 .or_else(|| stored.iter().find(|other| same(other, "name"))),
         };
         let id = twin

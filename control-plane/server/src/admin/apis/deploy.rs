@@ -2,11 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use tidegate_model::{
-    ApiId, ApiObject, Violation,
-    api::Api,
-    validate::operator_templates,
-};
+use tidegate_model::{ApiId, ApiObject, Violation, api::Api, validate::operator_templates};
 use tidegate_state::{
     ApiRecord, ResourceKind, StateReader, SubscriptionRecord,
     op::{Deploy, SetApiState},
