@@ -43,47 +43,6 @@ impl<'a> Reader<'a> {
             .get(node)
             .ok_or(DataError::Invalid("type"))?;
         match node {
-            Node::Null => self.out.push_str("null"),
-            Node::Boolean => {
-                let text = match self.bytes(1)? {
-                    [0] => "false",
-                    [1] => "true",
-                    _ => return Err(DataError::Invalid("boolean")),
-                };
-                self.out.push_str(text);
-            }
-            Node::Int => {
-                let number = i32::try_from(self.long()?);
-                let number = number.map_err(|_large| DataError::Invalid("int"))?;
-                self.out.push_str(&number.to_string());
-            }
-            Node::Long => {
-                let number = self.long()?;
-                self.out.push_str(&number.to_string());
-            }
-            Node::Float => {
-                let number = f32::from_le_bytes(self.array()?);
-                self.float(number.is_finite(), f64::from(number), number.to_string());
-            }
-            Node::Double => {
-                let number = f64::from_le_bytes(self.array()?);
-                self.float(number.is_finite(), number, number.to_string());
-            }
-            Node::Bytes => {
-                let length = self.length()?;
-                self.latin(length)?;
-            }
-            Node::Text => {
-                let text = self.text()?;
-                self.quoted(text);
-            }
-            Node::Fixed { size, .. } => self.latin(*size)?,
-            Node::Enum { symbols, .. } => {
-                let symbol = usize::try_from(self.long()?).ok();
-                let symbol = symbol.and_then(|index| symbols.get(index));
-                let symbol = symbol.ok_or(DataError::Invalid("symbol of an enum"))?;
-                self.quoted(symbol);
-            }
             Node::Array(items) => {
                 self.blocks(['[', ']'], |reader| reader.value(*items, depth + 1))?
             }
@@ -105,6 +64,57 @@ impl<'a> Reader<'a> {
                     self.value(field.node, depth + 1)?;
                 }
                 self.out.push('}');
+            }
+            scalar => self.scalar(scalar)?,
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, node: &Node) -> Result<(), DataError> {
+        match node {
+            Node::Null => self.out.push_str("null"),
+            Node::Boolean => {
+                let text = match self.bytes(1)? {
+                    [0] => "false",
+                    [1] => "true",
+                    _ => return Err(DataError::Invalid("boolean")),
+                };
+                self.out.push_str(text);
+            }
+            Node::Int => {
+                let number = i32::try_from(self.long()?);
+                let number = number.map_err(|_large| DataError::Invalid("int"))?;
+                self.out.push_str(&number.to_string());
+            }
+            Node::Long => {
+                let number = self.long()?;
+                self.out.push_str(&number.to_string());
+            }
+            Node::Float => {
+                let number = f32::from_le_bytes(self.array()?);
+                self.float(f64::from(number), &number.to_string());
+            }
+            Node::Double => {
+                let number = f64::from_le_bytes(self.array()?);
+                self.float(number, &number.to_string());
+            }
+            Node::Bytes => {
+                let length = self.length()?;
+                self.latin(length)?;
+            }
+            Node::Text => {
+                let text = self.text()?;
+                self.quoted(text);
+            }
+            Node::Fixed { size, .. } => self.latin(*size)?,
+            Node::Enum { symbols, .. } => {
+                let symbol = usize::try_from(self.long()?).ok();
+                let symbol = symbol.and_then(|index| symbols.get(index));
+                let symbol = symbol.ok_or(DataError::Invalid("symbol of an enum"))?;
+                self.quoted(symbol);
+            }
+            Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record { .. } => {
+                return Err(DataError::Invalid("type"));
             }
         }
         Ok(())
@@ -212,9 +222,9 @@ impl<'a> Reader<'a> {
     }
 
     /// JSON has no number for what is not finite; Avro's own library writes its name.
-    fn float(&mut self, is_finite: bool, number: f64, text: String) {
-        if is_finite {
-            self.out.push_str(&text);
+    fn float(&mut self, number: f64, text: &str) {
+        if number.is_finite() {
+            self.out.push_str(text);
             // A whole number keeps its type.
             if !text.contains(['.', 'e']) {
                 self.out.push_str(".0");

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Schema as Parsed, UuidSchema};
+use apache_avro::schema::{
+    DecimalSchema, InnerDecimalSchema, RecordSchema, Schema as Parsed, UuidSchema,
+};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -184,34 +186,40 @@ impl Builder {
                 let branches = branches?;
                 self.push(Node::Union(branches))
             }
-            Parsed::Record(schema) => {
-                let name = schema.name.fullname(namespace);
-                let own = name
-                    .rsplit_once('.')
-                    .map(|(namespace, _)| namespace.to_owned());
-                let own = own.as_deref().or(namespace);
-                let index = self.named(name.clone(), Node::Null);
-                let mut fields = Vec::with_capacity(schema.fields.len());
-                for field in &schema.fields {
-                    fields.push(Field {
-                        name: field.name.as_str().into(),
-                        node: self.add(&field.schema, own)?,
-                        default: field.default.clone(),
-                    });
-                }
-                if let Some(node) = self.nodes.get_mut(index) {
-                    *node = Node::Record {
-                        name: name.into(),
-                        fields: fields.into(),
-                    };
-                }
-                index
-            }
+            Parsed::Record(schema) => self.record(schema, namespace)?,
             Parsed::Ref { name } => {
                 let name = name.fullname(namespace);
                 let known = self.names.get(&name).copied();
                 known.ok_or(SchemaError::Name(name))?
             }
         })
+    }
+
+    fn record(
+        &mut self,
+        schema: &RecordSchema,
+        namespace: Option<&str>,
+    ) -> Result<usize, SchemaError> {
+        let name = schema.name.fullname(namespace);
+        let own = name
+            .rsplit_once('.')
+            .map(|(namespace, _)| namespace.to_owned());
+        let own = own.as_deref().or(namespace);
+        let index = self.named(name.clone(), Node::Null);
+        let mut fields = Vec::with_capacity(schema.fields.len());
+        for field in &schema.fields {
+            fields.push(Field {
+                name: field.name.as_str().into(),
+                node: self.add(&field.schema, own)?,
+                default: field.default.clone(),
+            });
+        }
+        if let Some(node) = self.nodes.get_mut(index) {
+            *node = Node::Record {
+                name: name.into(),
+                fields: fields.into(),
+            };
+        }
+        Ok(index)
     }
 }

@@ -66,6 +66,37 @@ impl Writer<'_> {
         let schema = self.schema;
         let node = schema.nodes.get(node).ok_or(DataError::Invalid("type"))?;
         match (node, value) {
+            (Node::Array(items), Value::Array(values)) => {
+                self.block(values.len());
+                for (index, value) in values.iter().enumerate() {
+                    let written = self.value(*items, value, depth + 1);
+                    written.map_err(|error| within(error, &format!("[{index}]")))?;
+                }
+                self.end(values.len());
+            }
+            (Node::Map(values), Value::Object(members)) => {
+                self.block(members.len());
+                for (name, value) in members {
+                    self.sized(name.as_bytes());
+                    let written = self.value(*values, value, depth + 1);
+                    written.map_err(|error| within(error, &format!(".{name}")))?;
+                }
+                self.end(members.len());
+            }
+            (Node::Union(branches), value) => self.union(branches, value, depth)?,
+            (Node::Record { fields, .. }, Value::Object(members)) => {
+                for field in fields {
+                    let written = self.field(field, members, depth + 1);
+                    written.map_err(|error| within(error, &format!(".{}", field.name)))?;
+                }
+            }
+            (scalar, value) => self.scalar(scalar, value)?,
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, node: &Node, value: &Value) -> Result<(), DataError> {
+        match (node, value) {
             (Node::Null, Value::Null) => {}
             (Node::Boolean, Value::Bool(flag)) => self.out.push(u8::from(*flag)),
             (Node::Int, Value::Number(number)) => {
@@ -104,30 +135,6 @@ impl Writer<'_> {
                 let index = symbols.iter().position(|symbol| symbol == text);
                 let index = index.and_then(|index| i64::try_from(index).ok());
                 self.long(index.ok_or_else(|| expected(format!("one of {}", symbols.join(", "))))?);
-            }
-            (Node::Array(items), Value::Array(values)) => {
-                self.block(values.len());
-                for (index, value) in values.iter().enumerate() {
-                    let written = self.value(*items, value, depth + 1);
-                    written.map_err(|error| within(error, &format!("[{index}]")))?;
-                }
-                self.end(values.len());
-            }
-            (Node::Map(values), Value::Object(members)) => {
-                self.block(members.len());
-                for (name, value) in members {
-                    self.sized(name.as_bytes());
-                    let written = self.value(*values, value, depth + 1);
-                    written.map_err(|error| within(error, &format!(".{name}")))?;
-                }
-                self.end(members.len());
-            }
-            (Node::Union(branches), value) => self.union(branches, value, depth)?,
-            (Node::Record { fields, .. }, Value::Object(members)) => {
-                for field in fields {
-                    let written = self.field(field, members, depth + 1);
-                    written.map_err(|error| within(error, &format!(".{}", field.name)))?;
-                }
             }
             (node, _) => return Err(expected(node.name())),
         }

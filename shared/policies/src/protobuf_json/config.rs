@@ -95,6 +95,10 @@ pub struct RegistryId {
 /// How JSON is written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of the configuration, each on its own"
+)]
 pub struct JsonOptions {
     /// Whether fields with their default value are written.
     #[serde(deserialize_with = "null_as_default")]

@@ -160,17 +160,7 @@ impl Runner<'_> {
                 body,
             } => {
                 let nodes = self.sorted(select.nodes(context, self)?, sorts, context)?;
-                let size = nodes.len();
-                for (index, node) in nodes.iter().enumerate() {
-                    let inner = Context {
-                        node: *node,
-                        position: index + 1,
-                        size,
-                        current: *node,
-                    };
-                    self.body(body, &inner, out, depth)?;
-                }
-                Ok(())
+                self.for_each(&nodes, body, out, depth)
             }
             Instruction::ApplyTemplates {
                 select,
@@ -180,11 +170,7 @@ impl Runner<'_> {
             } => {
                 let nodes = match select {
                     Some(select) => select.nodes(context, self)?,
-                    None => {
-                        let document = self.document(context.node.document);
-                        let all = document.map(|document| children(&document, context.node));
-                        Rc::new(all.unwrap_or_default())
-                    }
+                    None => Rc::new(self.children(context.node)),
                 };
                 let nodes = self.sorted(nodes, sorts, context)?;
                 let arguments = self.arguments(parameters, context, depth)?;
@@ -213,6 +199,31 @@ impl Runner<'_> {
             }
             making => self.make(making, context, out, depth),
         }
+    }
+
+    fn for_each(
+        &self,
+        nodes: &[NodeRef],
+        body: &[Instruction],
+        out: &mut Builder,
+        depth: usize,
+    ) -> Outcome<()> {
+        let size = nodes.len();
+        for (index, node) in nodes.iter().enumerate() {
+            let inner = Context {
+                node: *node,
+                position: index + 1,
+                size,
+                current: *node,
+            };
+            self.body(body, &inner, out, depth)?;
+        }
+        Ok(())
+    }
+
+    fn children(&self, node: NodeRef) -> Vec<NodeRef> {
+        let document = self.document(node.document);
+        document.map_or_else(Vec::new, |document| children(&document, node))
     }
 
     /// Instructions that make nodes.
@@ -273,18 +284,10 @@ impl Runner<'_> {
                 let space = if text.ends_with('-') { " " } else { "" };
                 out.leaf(Kind::Comment(Str::from(format!("{text}{space}"))));
             }
-            Instruction::ProcessingInstruction { name, body } => {
+            Instruction::Processing { name, body } => {
                 let name = self.template_text(name, context)?;
-                let target = xpath::qualified(name.trim(), &[]).map_err(TransformError::Dynamic)?;
-                if target.local.eq_ignore_ascii_case("xml") {
-                    let reason = "a processing instruction cannot be called xml".to_owned();
-                    return Err(TransformError::Dynamic(reason));
-                }
-                let content = self.text_of(body, context, depth)?.replace("?>", "? >");
-                out.leaf(Kind::Instruction {
-                    target: target.local,
-                    content: Str::from(content),
-                });
+                let content = self.text_of(body, context, depth)?;
+                out.leaf(processing_instruction(name.trim(), &content)?);
             }
             Instruction::Copy(body) => self.copy(body, context, out, depth)?,
             Instruction::CopyOf(select) => match select.evaluate(context, self)? {
@@ -436,6 +439,18 @@ impl Runner<'_> {
         }
         Ok(())
     }
+}
+
+fn processing_instruction(name: &str, content: &str) -> Outcome<Kind> {
+    let target = xpath::qualified(name, &[]).map_err(TransformError::Dynamic)?;
+    if target.local.eq_ignore_ascii_case("xml") {
+        let reason = "a processing instruction cannot be called xml".to_owned();
+        return Err(TransformError::Dynamic(reason));
+    }
+    Ok(Kind::Instruction {
+        target: target.local,
+        content: Str::from(content.replace("?>", "? >")),
+    })
 }
 
 fn children(document: &Document, node: NodeRef) -> Vec<NodeRef> {

@@ -257,7 +257,7 @@ impl Compiler {
             _ => {
                 self.allow(node, &["name"])?;
                 let body = self.body(node)?;
-                Instruction::ProcessingInstruction { name, body }
+                Instruction::Processing { name, body }
             }
         })
     }

@@ -182,7 +182,8 @@ pub(crate) enum Instruction {
         body: Body,
     },
     Comment(Body),
-    ProcessingInstruction {
+    /// A processing instruction.
+    Processing {
         name: ValueTemplate,
         body: Body,
     },

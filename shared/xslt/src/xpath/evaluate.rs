@@ -3,8 +3,9 @@
 
 use std::rc::Rc;
 
+use super::call::Call;
 use super::value::{from_number, to_number};
-use super::{Axis, Expr, Function, Operator, Path, Step, Test, Value};
+use super::{Axis, Expr, Operator, Path, Step, Test, Value};
 use crate::error::TransformError;
 use crate::number;
 use crate::tree::{Document, Kind, Name, NodeRef};
@@ -13,10 +14,8 @@ use crate::tree::{Document, Kind, Name, NodeRef};
 const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of text that cost a step.
 const BYTES_PER_STEP: usize = 64;
-/// The namespace of `xml:lang`.
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
-type Outcome<T> = Result<T, TransformError>;
+pub(super) type Outcome<T> = Result<T, TransformError>;
 
 /// What expressions ask the transformation for.
 pub(crate) trait Machine {
@@ -62,7 +61,7 @@ impl Context {
     }
 }
 
-fn wrong(what: &str) -> TransformError {
+pub(super) fn wrong(what: &str) -> TransformError {
     TransformError::Dynamic(what.to_owned())
 }
 
@@ -85,7 +84,13 @@ impl Expr {
                 Ok(Value::nodes(walk(nodes, steps, context, machine)?))
             }
             Self::Binary(operator, left, right) => binary(*operator, left, right, context, machine),
-            Self::Call(function, arguments) => call(*function, arguments, context, machine),
+            Self::Call(function, arguments) => Call {
+                function: *function,
+                arguments,
+                context,
+                machine,
+            }
+            .value(),
         }
     }
 
@@ -163,7 +168,7 @@ impl Value {
 }
 
 /// Charges for a text and keeps it within its bound.
-fn made(text: String, machine: &dyn Machine) -> Outcome<Rc<str>> {
+pub(super) fn made(text: String, machine: &dyn Machine) -> Outcome<Rc<str>> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(TransformError::Limit("length of a text"));
     }
@@ -171,7 +176,7 @@ fn made(text: String, machine: &dyn Machine) -> Outcome<Rc<str>> {
     Ok(Rc::from(text))
 }
 
-pub(crate) fn string_value(node: NodeRef, machine: &dyn Machine) -> Outcome<Rc<str>> {
+pub(super) fn string_value(node: NodeRef, machine: &dyn Machine) -> Outcome<Rc<str>> {
     let Some(document) = machine.document(node.document) else {
         return Ok(Rc::from(""));
     };
@@ -319,7 +324,7 @@ pub(crate) fn axis_nodes(
     Ok(found)
 }
 
-fn ancestors(document: &Document, index: u32) -> impl Iterator<Item = u32> + '_ {
+pub(super) fn ancestors(document: &Document, index: u32) -> impl Iterator<Item = u32> + '_ {
     let parent = |at: &u32| {
         let parent = document.node(*at)?.parent;
         (parent != *at).then_some(parent)
@@ -441,227 +446,4 @@ fn compare(
             })
         }
     }
-}
-
-fn call(
-    function: Function,
-    arguments: &[Expr],
-    context: &Context,
-    machine: &dyn Machine,
-) -> Outcome<Value> {
-    let text_at = |index: usize| match arguments.get(index) {
-        Some(argument) => argument.text(context, machine),
-        None => string_value(context.node, machine),
-    };
-    let number_at = |index: usize| match arguments.get(index) {
-        Some(argument) => argument.number(context, machine),
-        None => Ok(to_number(&string_value(context.node, machine)?)),
-    };
-    let node_at_0 = || match arguments.first() {
-        Some(argument) => Ok(argument.nodes(context, machine)?.first().copied()),
-        None => Ok(Some(context.node)),
-    };
-    let flag = |value: bool| Ok(Value::Boolean(value));
-    #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-    let count = |value: usize| Ok(Value::Number(value as f64));
-    match function {
-        Function::Last => count(context.size),
-        Function::Position => count(context.position),
-        Function::True => flag(true),
-        Function::False => flag(false),
-        Function::Current => Ok(Value::nodes(vec![context.current])),
-        Function::Count => count(argument(arguments, 0)?.nodes(context, machine)?.len()),
-        Function::Boolean => flag(argument(arguments, 0)?.boolean(context, machine)?),
-        Function::Not => flag(!argument(arguments, 0)?.boolean(context, machine)?),
-        Function::Number => Ok(Value::Number(number_at(0)?)),
-        Function::Floor => Ok(Value::Number(number_at(0)?.floor())),
-        Function::Ceiling => Ok(Value::Number(number_at(0)?.ceil())),
-        Function::Round => Ok(Value::Number((number_at(0)? + 0.5).floor())),
-        Function::Sum => {
-            let mut sum = 0.0;
-            for node in argument(arguments, 0)?.nodes(context, machine)?.iter() {
-                sum += to_number(&string_value(*node, machine)?);
-            }
-            Ok(Value::Number(sum))
-        }
-        Function::String => Ok(Value::Text(text_at(0)?)),
-        Function::StringLength => count(text_at(0)?.chars().count()),
-        Function::StartsWith => flag(text_at(0)?.starts_with(&*text_at(1)?)),
-        Function::Contains => flag(text_at(0)?.contains(&*text_at(1)?)),
-        Function::LocalName | Function::Name | Function::NamespaceUri => {
-            let name = match node_at_0()? {
-                Some(node) => name_of(function, node, machine),
-                None => String::new(),
-            };
-            Ok(Value::Text(made(name, machine)?))
-        }
-        Function::GenerateId => Ok(Value::text(match node_at_0()? {
-            Some(node) => format!("id{}n{}", node.document, node.index),
-            None => String::new(),
-        })),
-        Function::NodeSet => match argument(arguments, 0)?.evaluate(context, machine)? {
-            Value::Fragment(document) => Ok(Value::nodes(vec![NodeRef { document, index: 0 }])),
-            nodes @ Value::Nodes(_) => Ok(nodes),
-            Value::Text(_) | Value::Number(_) | Value::Boolean(_) => {
-                Err(wrong("node-set() takes the content of a variable"))
-            }
-        },
-        Function::Key => key(arguments, context, machine),
-        Function::Lang => flag(lang(&text_at(0)?, context.node, machine)),
-        Function::FormatNumber => {
-            let name = arguments
-                .get(2)
-                .map(|name| name.text(context, machine))
-                .transpose()?;
-            let signs = machine.signs(name.as_deref())?;
-            let text = number::format(number_at(0)?, &text_at(1)?, &signs);
-            Ok(Value::Text(made(
-                text.map_err(TransformError::Dynamic)?,
-                machine,
-            )?))
-        }
-        Function::SystemProperty => Ok(match text_at(0)?.rsplit(':').next() {
-            Some("version") => Value::Number(1.0),
-            Some("vendor") => Value::text("Tidegate"),
-            _ => Value::text(""),
-        }),
-        Function::FunctionAvailable => flag(Function::is_known(&text_at(0)?)),
-        Function::ElementAvailable => {
-            let name = text_at(0)?;
-            let local = name.rsplit(':').next().unwrap_or_default();
-            flag(name.contains(':') && crate::stylesheet::is_instruction(local))
-        }
-        texts => strings(texts, &text_at, &number_at, arguments.len(), machine),
-    }
-}
-
-fn argument(arguments: &[Expr], index: usize) -> Outcome<&Expr> {
-    arguments
-        .get(index)
-        .ok_or_else(|| wrong("an argument is missing"))
-}
-
-/// Functions that make texts of texts.
-fn strings(
-    function: Function,
-    text_at: &dyn Fn(usize) -> Outcome<Rc<str>>,
-    number_at: &dyn Fn(usize) -> Outcome<f64>,
-    arguments: usize,
-    machine: &dyn Machine,
-) -> Outcome<Value> {
-    let text = match function {
-        Function::Concat => {
-            let mut all = String::new();
-            for index in 0..arguments {
-                all.push_str(&text_at(index)?);
-            }
-            all
-        }
-        Function::SubstringBefore => {
-            let (text, mark) = (text_at(0)?, text_at(1)?);
-            text.split_once(&*mark)
-                .map_or("", |(before, _)| before)
-                .to_owned()
-        }
-        Function::SubstringAfter => {
-            let (text, mark) = (text_at(0)?, text_at(1)?);
-            text.split_once(&*mark)
-                .map_or("", |(_, after)| after)
-                .to_owned()
-        }
-        Function::Substring => {
-            let text = text_at(0)?;
-            let first = (number_at(1)? + 0.5).floor();
-            let end = match arguments {
-                3 => first + (number_at(2)? + 0.5).floor(),
-                _ => f64::INFINITY,
-            };
-            #[expect(clippy::cast_precision_loss, reason = "positions are small")]
-            let is_inside = |(index, _): &(usize, char)| {
-                let position = (*index + 1) as f64;
-                position >= first && position < end
-            };
-            text.chars()
-                .enumerate()
-                .filter(is_inside)
-                .map(|(_, character)| character)
-                .collect()
-        }
-        Function::NormalizeSpace => {
-            let text = text_at(0)?;
-            let words = text
-                .split([' ', '\t', '\r', '\n'])
-                .filter(|word| !word.is_empty());
-            words.collect::<Vec<_>>().join(" ")
-        }
-        Function::Translate => {
-            let (text, from, to) = (text_at(0)?, text_at(1)?, text_at(2)?);
-            machine.charge((text.len() as u64).saturating_mul(1 + from.len() as u64 / 64))?;
-            let to: Vec<char> = to.chars().collect();
-            let mapped = |character: char| match from.chars().position(|known| known == character) {
-                Some(index) => to.get(index).copied(),
-                None => Some(character),
-            };
-            text.chars().filter_map(mapped).collect()
-        }
-        other => return Err(wrong(&format!("{other:?} is not supported"))),
-    };
-    Ok(Value::Text(made(text, machine)?))
-}
-
-fn name_of(function: Function, node: NodeRef, machine: &dyn Machine) -> String {
-    let Some(document) = machine.document(node.document) else {
-        return String::new();
-    };
-    match document.node(node.index).map(|found| &found.kind) {
-        Some(Kind::Element { name, .. } | Kind::Attribute { name, .. }) => match function {
-            Function::LocalName => name.local.to_string(),
-            Function::NamespaceUri => name.uri.to_string(),
-            _ => name.written(),
-        },
-        Some(Kind::Instruction { target, .. }) if function != Function::NamespaceUri => {
-            target.to_string()
-        }
-        _ => String::new(),
-    }
-}
-
-fn key(arguments: &[Expr], context: &Context, machine: &dyn Machine) -> Outcome<Value> {
-    let name = argument(arguments, 0)?.text(context, machine)?;
-    let values: Vec<Rc<str>> = match argument(arguments, 1)?.evaluate(context, machine)? {
-        Value::Nodes(nodes) => {
-            let values = nodes.iter().map(|node| string_value(*node, machine));
-            values.collect::<Outcome<_>>()?
-        }
-        other => vec![other.to_text(machine)?],
-    };
-    let mut found = Vec::new();
-    for value in values {
-        found.extend(machine.key(&name, &value, context)?);
-    }
-    found.sort_unstable();
-    found.dedup();
-    Ok(Value::nodes(found))
-}
-
-fn lang(wanted: &str, node: NodeRef, machine: &dyn Machine) -> bool {
-    let Some(document) = machine.document(node.document) else {
-        return false;
-    };
-    let said = std::iter::once(node.index)
-        .chain(ancestors(&document, node.index))
-        .find_map(|element| {
-            document
-                .attributes(element)
-                .find_map(|at| match &document.node(at)?.kind {
-                    Kind::Attribute { name, value } if name.is(XML, "lang") => {
-                        Some(value.to_string())
-                    }
-                    _ => None,
-                })
-        });
-    said.is_some_and(|said| {
-        let (said, wanted) = (said.to_ascii_lowercase(), wanted.to_ascii_lowercase());
-        said == wanted || said.starts_with(&format!("{wanted}-"))
-    })
 }

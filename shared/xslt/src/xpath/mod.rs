@@ -1,6 +1,7 @@
 //! XPath 1.0 (<https://www.w3.org/TR/xpath-10/>): parsed when a stylesheet is compiled, evaluated with the bounds of
 //! the transformation.
 
+mod call;
 mod evaluate;
 mod functions;
 mod lexer;

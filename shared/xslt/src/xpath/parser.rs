@@ -48,11 +48,10 @@ pub(crate) fn compile_path_pattern(
 /// It is no name, or its prefix is not declared.
 pub(crate) fn qualified(written: &str, namespaces: &Namespaces) -> Result<Name, String> {
     let (prefix, local) = written.split_once(':').unwrap_or(("", written));
-    for part in [prefix, local] {
-        let is_name = part.starts_with(is_name_start) && part.chars().all(is_name_part);
-        if !is_name && !(part.is_empty() && prefix.is_empty() && !local.is_empty()) {
-            return Err(format!("{written:?} is no name"));
-        }
+    let is_name = |part: &str| part.starts_with(is_name_start) && part.chars().all(is_name_part);
+    let has_prefix = written.contains(':');
+    if !is_name(local) || (has_prefix && !is_name(prefix)) {
+        return Err(format!("{written:?} is no name"));
     }
     Ok(Name {
         prefix: Str::from(prefix),
