@@ -184,7 +184,8 @@ impl<'s> Life<'s> {
         }
     }
 
-    /// The phases. Organisation flows (1, 12) will stand around them.
+    /// The phases. Organisation flows (1, 12) will stand around them. Whether there is something to wait for is asked
+    /// before a step is made: most requests have few steps.
     async fn phases(&mut self, gateway: &Gateway) -> Result<(), Interruption> {
         let ServedApi {
             api, subscriptions, ..
@@ -195,8 +196,9 @@ impl<'s> Life<'s> {
         let is_preflight = self.answer_preflight(api)?;
         // 3 security chain
         if !is_preflight {
-            self.buffer_request(context, api.security.needs().request_content)
-                .await?;
+            if api.security.needs().request_content {
+                self.buffer_request(context).await?;
+            }
             let hasher = self.snapshot.hasher();
             // The plan is known even when its own check fails, for logs and templates.
             let plan = api
@@ -213,33 +215,48 @@ impl<'s> Life<'s> {
         self.client_identifier = Some(self.identify());
         // 6 and 7 flows on the request; plan first, each chain chosen once
         let selectors = of_plan.selector_needs() | api.flows.selector_needs();
-        self.buffer_request(context, selectors.request_content)
-            .await?;
+        if selectors.request_content {
+            self.buffer_request(context).await?;
+        }
         let plan_flows = of_plan.select(&self.exchange);
         let mut needs = of_plan.needs(&plan_flows);
-        self.buffer_request(context, needs.request_content).await?;
-        self.run_flows(context, of_plan, &plan_flows, Phase::Request)
-            .await?;
+        if needs.request_content {
+            self.buffer_request(context).await?;
+        }
+        if !plan_flows.is_empty() {
+            self.run_flows(context, of_plan, &plan_flows, Phase::Request)
+                .await?;
+        }
         let api_flows = api.flows.select(&self.exchange);
         if api.is_match_required && plan_flows.is_empty() && api_flows.is_empty() {
             let failure = Failure::new(StatusCode::NOT_FOUND);
             return Err(Box::new(failure.with_key("FLOW_EXECUTION_FLOW_MATCHED_FAILURE")).into());
         }
         needs |= api.flows.needs(&api_flows);
-        self.buffer_request(context, needs.request_content).await?;
-        self.run_flows(context, &api.flows, &api_flows, Phase::Request)
-            .await?;
+        if needs.request_content {
+            self.buffer_request(context).await?;
+        }
+        if !api_flows.is_empty() {
+            self.run_flows(context, &api.flows, &api_flows, Phase::Request)
+                .await?;
+        }
         // 8 the endpoint, or what a policy put in its place
         if !is_preflight {
             call::invoke(self, gateway, api).await?;
         }
         // 9 and 10 flows on the response, in the same order
-        self.buffer_response(context, needs.response_content)
-            .await?;
-        self.run_flows(context, of_plan, &plan_flows, Phase::Response)
-            .await?;
-        self.run_flows(context, &api.flows, &api_flows, Phase::Response)
-            .await
+        if needs.response_content {
+            self.buffer_response(context).await?;
+        }
+        if !plan_flows.is_empty() {
+            self.run_flows(context, of_plan, &plan_flows, Phase::Response)
+                .await?;
+        }
+        if !api_flows.is_empty() {
+            self.run_flows(context, &api.flows, &api_flows, Phase::Response)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Names the path for records and policies.
@@ -285,9 +302,6 @@ impl<'s> Life<'s> {
         selection: &Selection,
         phase: Phase,
     ) -> Result<(), Interruption> {
-        if selection.is_empty() {
-            return Ok(());
-        }
         match flows
             .run(selection, phase, &mut self.exchange, &context.services)
             .await
@@ -298,28 +312,14 @@ impl<'s> Life<'s> {
         }
     }
 
-    /// Reads the request body into memory, once, if something reads it.
-    async fn buffer_request(
-        &mut self,
-        context: &Context,
-        wanted: bool,
-    ) -> Result<(), Interruption> {
-        if !wanted {
-            return Ok(());
-        }
+    /// Reads the request body into memory, once.
+    async fn buffer_request(&mut self, context: &Context) -> Result<(), Interruption> {
         let bytes_max = context.settings.content_bytes_max;
         let read = self.transfer.read_request(&mut self.exchange, bytes_max);
         Ok(read.await?)
     }
 
-    async fn buffer_response(
-        &mut self,
-        context: &Context,
-        wanted: bool,
-    ) -> Result<(), Interruption> {
-        if !wanted {
-            return Ok(());
-        }
+    async fn buffer_response(&mut self, context: &Context) -> Result<(), Interruption> {
         let bytes_max = context.settings.content_bytes_max;
         let read = self.transfer.read_response(&mut self.exchange, bytes_max);
         Ok(read.await?)

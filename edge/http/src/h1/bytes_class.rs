@@ -22,11 +22,33 @@ pub(super) fn token_length(bytes: &[u8]) -> usize {
     end.unwrap_or(bytes.len())
 }
 
-/// Whether `bytes` has no control character but tab, as a field value must (RFC 9110 §5.5).
-pub(super) fn is_field_value(bytes: &[u8]) -> bool {
-    // Without a branch per byte, so that the compiler checks many at once.
-    let is_bad = |byte: u8| byte < b' ' && byte != b'\t' || byte == 0x7f;
-    !bytes.iter().fold(false, |bad, byte| bad | is_bad(*byte))
+/// How many bytes at the front of `bytes` may stand in a field value: all but control characters other than tab
+/// (RFC 9110 §5.5).
+pub(super) fn field_value_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = bytes[at..].first_chunk::<8>() {
+        match first_control(u64::from_le_bytes(*word)) {
+            None => at += 8,
+            Some(offset) if word[offset] == b'\t' => at += offset + 1,
+            Some(offset) => return at + offset,
+        }
+    }
+    let rest = bytes[at..].iter();
+    let is_allowed = |byte: &&u8| matches!(**byte, b'\t' | b' '..=b'~' | 0x80..);
+    at + rest.take_while(is_allowed).count()
+}
+
+/// Index of the first of eight bytes, the lowest one first, that is below 0x20 or is 0x7f.
+///
+/// Subtracting sets the highest bit of a byte that is too small. The borrow can set it in bytes above as well, never
+/// below, so the lowest set bit is true.
+fn first_control(word: u64) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    let other_than_delete = word ^ (ONES * 0x7f);
+    let delete = other_than_delete.wrapping_sub(ONES) & !other_than_delete;
+    let found = (below_space | delete) & (ONES * 0x80);
+    (found != 0).then(|| found.trailing_zeros() as usize / 8)
 }
 
 /// Whether every byte may stand in a request target.
@@ -105,6 +127,32 @@ const fn is_member(class: Class, byte: u8) -> bool {
                     b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\''
                 )
                 || matches!(byte, b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field_value_length;
+
+    #[test]
+    fn a_field_value_ends_at_the_first_control_character() {
+        for byte in 0..=u8::MAX {
+            let is_bad = byte < 0x20 && byte != b'\t' || byte == 0x7f;
+            for length in 1..20 {
+                for place in 0..length {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[place] = byte;
+                    let expected = if is_bad { place } else { length };
+                    assert_eq!(field_value_length(&bytes), expected, "{byte:#x} at {place}");
+                    // What comes behind a fault, or a tab before it, changes nothing.
+                    bytes[length - 1] = 0x1f;
+                    bytes[0] = b'\t';
+                    let expected = if is_bad && place > 0 { place } else { length - 1 };
+                    let found = field_value_length(&bytes);
+                    assert_eq!(found, if length == 1 { 1 } else { expected });
+                }
+            }
         }
     }
 }

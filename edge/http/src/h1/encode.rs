@@ -38,15 +38,14 @@ pub(crate) fn response_head(
         && !status.is_informational()
         && status != StatusCode::NO_CONTENT;
     let mut has_date = false;
-    headers.each(|name, value| {
-        match Kind::of(name) {
-            Kind::ContentLength if !keeps_length => return,
-            Kind::Upgrade => return,
-            Kind::Date => has_date = true,
-            kind if kind.is_hop_by_hop() => return,
-            _ => {}
+    headers.write_lines(out, |name| match Kind::of(name) {
+        Kind::ContentLength => keeps_length,
+        Kind::Upgrade => false,
+        Kind::Date => {
+            has_date = true;
+            true
         }
-        field(name, value, out);
+        kind => !kind.is_hop_by_hop(),
     });
     if !has_date {
         field(b"date", date().as_bytes(), out);
@@ -68,11 +67,9 @@ pub(crate) fn response_head(
 /// Appends a `101 Switching Protocols` head with the upstream's fields.
 pub(crate) fn upgrade_head(headers: &Headers, out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n");
-    headers.each(|name, value| {
+    headers.write_lines(out, |name| {
         let kind = Kind::of(name);
-        if !kind.is_hop_by_hop() && kind != Kind::ContentLength {
-            field(name, value, out);
-        }
+        !kind.is_hop_by_hop() && kind != Kind::ContentLength
     });
     out.extend_from_slice(b"\r\n");
 }
@@ -105,11 +102,10 @@ pub(crate) fn request_head(
     // Host first, as RFC 9110 §7.2 advises.
     let own_host = parts.headers.find(&header::HOST);
     field(b"host", own_host.unwrap_or(host.as_bytes()), out);
-    parts.headers.each(|name, value| match Kind::of(name) {
-        Kind::Host | Kind::ContentLength | Kind::Expect => {}
-        Kind::Upgrade if !hop.upgrade => {}
-        kind if kind.is_hop_by_hop() => {}
-        _ => field(name, value, out),
+    parts.headers.write_lines(out, |name| match Kind::of(name) {
+        Kind::Host | Kind::ContentLength | Kind::Expect => false,
+        Kind::Upgrade => hop.upgrade,
+        kind => !kind.is_hop_by_hop(),
     });
     match hop.framing {
         Framing::Length(length) => length_field(length, out),
@@ -149,12 +145,10 @@ pub(super) fn last_chunk(trailers: Option<&HeaderMap>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a field line; names are written in lower case, as HTTP/2 has them.
+/// Appends a field line.
 fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.reserve(name.len() + value.len() + 4);
-    let start = out.len();
     out.extend_from_slice(name);
-    out[start..].make_ascii_lowercase();
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tidegate_policy::{FieldLine, Headers};
 
 use super::HeadError;
-use super::bytes_class::{is_field_value, is_token, token_length};
+use super::bytes_class::{field_value_length, is_token, token_length};
 
 /// Largest value of `Content-Length` accepted; leaves room to add without overflow.
 const CONTENT_LENGTH_MAX: u64 = i64::MAX as u64;
@@ -56,26 +56,21 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What a field is by its name, in any case. The length tells most names apart.
+    /// What a field is by its name, a token in any case. The length tells most names apart.
     pub(super) fn of(name: &[u8]) -> Kind {
-        let (wanted, kind): (&[u8], Kind) = match name.len() {
-            2 => (b"te", Kind::Te),
-            4 if name[0] | 0x20 == b'h' => (b"host", Kind::Host),
-            4 => (b"date", Kind::Date),
-            6 => (b"expect", Kind::Expect),
-            7 => (b"upgrade", Kind::Upgrade),
-            10 if name[0] | 0x20 == b'c' => (b"connection", Kind::Connection),
-            10 => (b"keep-alive", Kind::HopByHop),
-            14 if name[0] | 0x20 == b'c' => (b"content-length", Kind::ContentLength),
-            14 => (b"http2-settings", Kind::HopByHop),
-            16 => (b"proxy-connection", Kind::HopByHop),
-            17 => (b"transfer-encoding", Kind::TransferEncoding),
-            _ => return Kind::Other,
-        };
-        if name.eq_ignore_ascii_case(wanted) {
-            kind
-        } else {
-            Kind::Other
+        match name.len() {
+            2 if is(name, b"te") => Kind::Te,
+            4 if is(name, b"host") => Kind::Host,
+            4 if is(name, b"date") => Kind::Date,
+            6 if is(name, b"expect") => Kind::Expect,
+            7 if is(name, b"upgrade") => Kind::Upgrade,
+            10 if is(name, b"connection") => Kind::Connection,
+            10 if is(name, b"keep-alive") => Kind::HopByHop,
+            14 if is(name, b"content-length") => Kind::ContentLength,
+            14 if is(name, b"http2-settings") => Kind::HopByHop,
+            16 if is(name, b"proxy-connection") => Kind::HopByHop,
+            17 if is(name, b"transfer-encoding") => Kind::TransferEncoding,
+            _ => Kind::Other,
         }
     }
 
@@ -88,6 +83,17 @@ impl Kind {
     }
 }
 
+/// Whether the token `name` is `wanted` in any case, without a branch per byte. Setting the bit 0x20 makes a letter
+/// small, and no other character of a token becomes a letter, a digit or a hyphen by it.
+#[inline]
+fn is<const LENGTH: usize>(name: &[u8], wanted: &[u8; LENGTH]) -> bool {
+    let Some((name, [])) = name.split_first_chunk::<LENGTH>() else {
+        return false;
+    };
+    let differences = name.iter().zip(wanted);
+    differences.fold(0, |all, (byte, wanted)| all | (byte | 0x20) ^ wanted) == 0
+}
+
 /// Parses the field lines of `head` from `start` to its end, which is an empty line.
 ///
 /// Hop-by-hop fields (RFC 9110 §7.6.1) are taken in, not kept: `Connection` and what it names, `Keep-Alive`,
@@ -97,30 +103,23 @@ pub(super) fn parse_fields(
     start: usize,
     fields_max: usize,
 ) -> Result<Fields, HeadError> {
+    if u32::try_from(head.len()).is_err() {
+        return Err(HeadError::TooLarge);
+    }
     let mut fields = Fields {
         lines: Vec::with_capacity(EXPECTED_FIELDS),
         ..Fields::default()
     };
     let mut at = start;
     let mut count = 0;
-    loop {
-        let Some(length) = memchr::memchr(b'\n', &head[at..]) else {
-            return Err(HeadError::BareLineFeed);
-        };
-        let end = at + length;
-        if end == at || head[end - 1] != b'\r' {
-            return Err(HeadError::BareLineFeed);
-        }
-        if end - 1 == at {
-            break;
-        }
+    while !head[at..].starts_with(b"\r\n") {
         count += 1;
         if count > fields_max {
             return Err(HeadError::TooManyFields);
         }
-        let line = check_line(head, at, end - 1)?;
-        fields.take(head, &line)?;
-        at = end + 1;
+        let (line, length) = parse_line(&head[at..]).ok_or_else(|| fault(&head[at..]))?;
+        fields.take(head, at, &line)?;
+        at += length;
     }
     Ok(fields)
 }
@@ -128,37 +127,55 @@ pub(super) fn parse_fields(
 /// A usual head, so that the lines are allocated once.
 const EXPECTED_FIELDS: usize = 16;
 
-/// The places of a checked line.
-struct CheckedLine {
-    name: Range<usize>,
+/// Places in a line that was checked, counted from its first byte.
+struct Line {
+    name_len: usize,
     value: Range<usize>,
 }
 
-/// Checks one line, given without its CR LF: a token, a colon, a value without control characters.
-fn check_line(head: &[u8], start: usize, end: usize) -> Result<CheckedLine, HeadError> {
-    let line = &head[start..end];
-    if matches!(line[0], b' ' | b'\t') {
-        return Err(HeadError::FoldedLine);
+/// Checks the line at the front of `rest`: a token, a colon, a value without control characters, CR LF. Returns it
+/// with its length, or `None` if it breaks the grammar; [`fault`] then says how.
+fn parse_line(rest: &[u8]) -> Option<(Line, usize)> {
+    let name_len = token_length(rest);
+    if name_len == 0 || rest.get(name_len) != Some(&b':') {
+        return None;
     }
-    let colon = token_length(line);
-    if colon == 0 || line.get(colon) != Some(&b':') {
-        return Err(field_error(line, HeadError::FieldName));
-    }
-    let mut from = colon + 1;
-    let mut to = line.len();
-    while from < to && matches!(line[from], b' ' | b'\t') {
+    let mut from = name_len + 1;
+    while matches!(rest.get(from), Some(b' ' | b'\t')) {
         from += 1;
     }
-    while to > from && matches!(line[to - 1], b' ' | b'\t') {
+    let end = from + field_value_length(&rest[from..]);
+    if rest.get(end..end + 2) != Some(b"\r\n") {
+        return None;
+    }
+    let mut to = end;
+    while to > from && matches!(rest[to - 1], b' ' | b'\t') {
         to -= 1;
     }
-    if !is_field_value(&line[from..to]) {
-        return Err(field_error(&line[from..to], HeadError::FieldValue));
+    let line = Line {
+        name_len,
+        value: from..to,
+    };
+    Some((line, end + 2))
+}
+
+/// What is wrong with the line at the front of `rest`. The worst is named first: what makes two parsers see different
+/// lines.
+#[cold]
+fn fault(rest: &[u8]) -> HeadError {
+    let end = match memchr::memchr(b'\n', rest) {
+        Some(feed) if feed > 0 && rest[feed - 1] == b'\r' => feed - 1,
+        _ => return HeadError::BareLineFeed,
+    };
+    let line = &rest[..end];
+    let name_len = token_length(line);
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        HeadError::FoldedLine
+    } else if name_len == 0 || line.get(name_len) != Some(&b':') {
+        field_error(line, HeadError::FieldName)
+    } else {
+        field_error(&line[name_len..], HeadError::FieldValue)
     }
-    Ok(CheckedLine {
-        name: start..start + colon,
-        value: start + from..start + to,
-    })
 }
 
 /// Names the worse fault: a stray carriage return is counted apart because it is the mark of an attack.
@@ -171,9 +188,10 @@ fn field_error(bytes: &[u8], otherwise: HeadError) -> HeadError {
 }
 
 impl Fields {
-    fn take(&mut self, head: &[u8], line: &CheckedLine) -> Result<(), HeadError> {
-        let value = &head[line.value.clone()];
-        match Kind::of(&head[line.name.clone()]) {
+    /// Takes the line that begins at `start`.
+    fn take(&mut self, head: &[u8], start: usize, line: &Line) -> Result<(), HeadError> {
+        let value = &head[start..][line.value.clone()];
+        match Kind::of(&head[start..][..line.name_len]) {
             Kind::Other | Kind::Date => {}
             Kind::ContentLength => {
                 let length = parse_content_length(value)?;
@@ -205,7 +223,7 @@ impl Fields {
             }
             Kind::HopByHop => return Ok(()),
         }
-        self.lines.push(line.place()?);
+        self.lines.push(line.place(start));
         Ok(())
     }
 
@@ -223,15 +241,18 @@ impl Fields {
     }
 }
 
-impl CheckedLine {
-    fn place(&self) -> Result<FieldLine, HeadError> {
-        let short = |place: usize| u32::try_from(place).map_err(|_far| HeadError::TooLarge);
-        Ok(FieldLine {
-            name: short(self.name.start)?,
-            name_len: short(self.name.len())?,
-            value: short(self.value.start)?,
-            value_len: short(self.value.len())?,
-        })
+impl Line {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a head of more than 4 GiB is refused before its lines are looked at"
+    )]
+    fn place(&self, start: usize) -> FieldLine {
+        FieldLine {
+            name: start as u32,
+            name_len: self.name_len as u32,
+            value: (start + self.value.start) as u32,
+            value_len: self.value.len() as u32,
+        }
     }
 }
 
@@ -303,27 +324,22 @@ pub(super) fn parse_trailers(section: &Bytes, fields_max: usize) -> Result<Heade
     let mut trailers = HeaderMap::new();
     let mut at = 0;
     let mut count = 0;
-    while let Some(length) = memchr::memchr(b'\n', &section[at..]) {
-        let end = at + length;
-        if end == at || section[end - 1] != b'\r' {
-            return Err(HeadError::BareLineFeed);
-        }
-        if end - 1 == at {
-            break;
-        }
+    while at < section.len() && !section[at..].starts_with(b"\r\n") {
         count += 1;
         if count > fields_max {
             return Err(HeadError::TooManyFields);
         }
-        let line = check_line(section, at, end - 1)?;
-        let name =
-            HeaderName::from_bytes(&section[line.name]).map_err(|_invalid| HeadError::FieldName)?;
+        let rest = &section[at..];
+        let (line, length) = parse_line(rest).ok_or_else(|| fault(rest))?;
+        let name = HeaderName::from_bytes(&rest[..line.name_len])
+            .map_err(|_invalid| HeadError::FieldName)?;
         if !is_forbidden_trailer(&name) {
-            let value = HeaderValue::from_maybe_shared(section.slice(line.value))
+            let value = section.slice_ref(&rest[line.value]);
+            let value = HeaderValue::from_maybe_shared(value)
                 .map_err(|_invalid| HeadError::FieldValue)?;
             trailers.append(name, value);
         }
-        at = end + 1;
+        at += length;
     }
     Ok(trailers)
 }

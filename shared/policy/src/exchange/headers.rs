@@ -5,7 +5,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -36,8 +36,20 @@ pub struct FieldLine {
 struct Lines {
     head: Bytes,
     lines: Vec<FieldLine>,
+    /// Marks of all names that `lines` ever had: most lookups are for fields that are not there.
+    marks: u64,
     /// Fields behind the lines.
     added: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One of 64 marks that a name may have, the same in any case. Names that differ may share one.
+#[inline]
+fn mark(name: &[u8]) -> u64 {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else {
+        return 0;
+    };
+    let letters = (first | 0x20).wrapping_mul(5) ^ (last | 0x20).wrapping_mul(11);
+    1 << (usize::from(letters).wrapping_add(name.len() * 3) % 64)
 }
 
 impl FieldLine {
@@ -55,6 +67,16 @@ impl FieldLine {
         self.name_len as usize == wanted.len() && self.name(head).eq_ignore_ascii_case(wanted)
     }
 
+    /// The line with its end if it is written the usual way: one space, nothing behind the value.
+    fn written(self, head: &[u8]) -> Option<Range<usize>> {
+        let (name, value) = (self.name as usize, self.value as usize);
+        let colon = name + self.name_len as usize;
+        let end = value + self.value_len as usize;
+        let is_usual =
+            head.get(colon..value) == Some(b": ") && head.get(end..end + 2) == Some(b"\r\n");
+        is_usual.then_some(name..end + 2)
+    }
+
     fn to_value(self, head: &Bytes) -> Option<HeaderValue> {
         let start = self.value as usize;
         let value = head.slice(start..start + self.value_len as usize);
@@ -67,8 +89,10 @@ impl Headers {
     /// §5.1, §5.5), and every place lies in `head`. A line that breaks this is missing from the map.
     #[must_use]
     pub fn from_lines(head: Bytes, lines: Vec<FieldLine>) -> Self {
+        let marks = lines.iter().map(|line| mark(line.name(&head)));
         Self {
             lines: Lines {
+                marks: marks.fold(0, |marks, mark| marks | mark),
                 head,
                 lines,
                 added: Vec::new(),
@@ -155,23 +179,19 @@ impl Headers {
         }
     }
 
-    /// Calls `visit` with name and value of every field in order; makes no map. Names have the case they came in.
-    pub fn each(&self, mut visit: impl FnMut(&[u8], &[u8])) {
+    /// Appends those fields whose name `keep` wants, as lines of an HTTP/1 head; makes no map.
+    ///
+    /// Lines that stand together in the head they came in are copied together, as they are.
+    pub fn write_lines(&self, out: &mut Vec<u8>, mut keep: impl FnMut(&[u8]) -> bool) {
         match self.map.get() {
             Some(map) => {
                 for (name, value) in &**map {
-                    visit(name.as_str().as_bytes(), value.as_bytes());
+                    if keep(name.as_str().as_bytes()) {
+                        write_line(name.as_str().as_bytes(), value.as_bytes(), out);
+                    }
                 }
             }
-            None => {
-                let Lines { head, lines, added } = &self.lines;
-                for line in lines {
-                    visit(line.name(head), line.value(head));
-                }
-                for (name, value) in added {
-                    visit(name.as_str().as_bytes(), value.as_bytes());
-                }
-            }
+            None => self.lines.write(out, keep),
         }
     }
 
@@ -194,33 +214,39 @@ impl Lines {
     }
 
     fn find(&self, name: &HeaderName) -> Option<&[u8]> {
-        let line = self
-            .lines
-            .iter()
-            .find(|line| line.is_named(name, &self.head));
-        line.map(|line| line.value(&self.head))
+        self.find_line(name)
+            .map(|line| line.value(&self.head))
             .or_else(|| self.find_added(name).map(HeaderValue::as_bytes))
     }
 
     fn find_value(&self, name: &HeaderName) -> Option<HeaderValue> {
-        let line = self
-            .lines
-            .iter()
-            .find(|line| line.is_named(name, &self.head));
-        line.and_then(|line| line.to_value(&self.head))
+        self.find_line(name)
+            .and_then(|line| line.to_value(&self.head))
             .or_else(|| self.find_added(name).cloned())
     }
 
     fn find_shared(&self, name: &HeaderName) -> Option<Bytes> {
-        let line = self
-            .lines
-            .iter()
-            .find(|line| line.is_named(name, &self.head));
-        line.map(|line| self.head.slice_ref(line.value(&self.head)))
+        self.find_line(name)
+            .map(|line| self.head.slice_ref(line.value(&self.head)))
             .or_else(|| {
                 self.find_added(name)
                     .map(|value| Bytes::copy_from_slice(value.as_bytes()))
             })
+    }
+
+    #[inline]
+    fn may_have(&self, name: &HeaderName) -> bool {
+        self.marks & mark(name.as_str().as_bytes()) != 0
+    }
+
+    fn find_line(&self, name: &HeaderName) -> Option<FieldLine> {
+        if !self.may_have(name) {
+            return None;
+        }
+        let mut lines = self.lines.iter();
+        lines
+            .find(|line| line.is_named(name, &self.head))
+            .copied()
     }
 
     fn find_added(&self, name: &HeaderName) -> Option<&HeaderValue> {
@@ -229,12 +255,40 @@ impl Lines {
     }
 
     fn discard(&mut self, name: &HeaderName) {
-        let head = &self.head;
-        if self.lines.iter().any(|line| line.is_named(name, head)) {
+        if self.may_have(name) {
+            let head = &self.head;
             self.lines.retain(|line| !line.is_named(name, head));
         }
-        if !self.added.is_empty() {
+        if self.find_added(name).is_some() {
             self.added.retain(|(added, _)| added != name);
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, mut keep: impl FnMut(&[u8]) -> bool) {
+        let mut together = 0..0;
+        for line in &self.lines {
+            let name = line.name(&self.head);
+            if !keep(name) {
+                continue;
+            }
+            match line.written(&self.head) {
+                Some(written) if written.start == together.end => together.end = written.end,
+                Some(written) => {
+                    out.extend_from_slice(&self.head[together]);
+                    together = written;
+                }
+                None => {
+                    out.extend_from_slice(&self.head[together]);
+                    together = 0..0;
+                    write_line(name, line.value(&self.head), out);
+                }
+            }
+        }
+        out.extend_from_slice(&self.head[together]);
+        for (name, value) in &self.added {
+            if keep(name.as_str().as_bytes()) {
+                write_line(name.as_str().as_bytes(), value.as_bytes(), out);
+            }
         }
     }
 
@@ -252,6 +306,14 @@ impl Lines {
         }
         map
     }
+}
+
+fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }
 
 impl Deref for Headers {
@@ -325,14 +387,9 @@ mod tests {
     }
 
     fn written(headers: &Headers) -> String {
-        let mut text = String::new();
-        headers.each(|name, value| {
-            text.push_str(&String::from_utf8_lossy(name).to_lowercase());
-            text.push('=');
-            text.push_str(&String::from_utf8_lossy(value));
-            text.push(' ');
-        });
-        text
+        let mut out = Vec::new();
+        headers.write_lines(&mut out, |_name| true);
+        String::from_utf8(out).unwrap().to_lowercase()
     }
 
     #[test]
@@ -348,6 +405,35 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_written_as_they_came_but_for_stray_space() {
+        let head = Bytes::from_static(b"Host: a\r\nX-A: 1\r\nX-B:2 \r\nX-C: 3\r\nX-D: 4\r\n\r\n");
+        let line = |name: u32, value: u32| FieldLine {
+            name,
+            name_len: 3,
+            value,
+            value_len: 1,
+        };
+        let host = FieldLine {
+            name: 0,
+            name_len: 4,
+            value: 6,
+            value_len: 1,
+        };
+        let lines = vec![host, line(9, 14), line(17, 21), line(25, 30), line(33, 38)];
+        let mut headers = Headers::from_lines(head, lines);
+        headers.set(tenant(), HeaderValue::from_static("t"));
+        let written = |headers: &Headers| {
+            let mut out = Vec::new();
+            headers.write_lines(&mut out, |name| name != b"X-C" && name != b"x-c");
+            String::from_utf8(out).unwrap()
+        };
+        let expected = "Host: a\r\nX-A: 1\r\nX-B: 2\r\nX-D: 4\r\nx-tenant: t\r\n";
+        assert_eq!(written(&headers), expected);
+        assert_eq!(headers.len(), 6);
+        assert_eq!(written(&headers), expected.to_lowercase());
+    }
+
+    #[test]
     fn changes_hold_in_both_forms() {
         for is_map in [false, true] {
             let mut headers = headers();
@@ -357,7 +443,7 @@ mod tests {
             }
             headers.set(tenant(), HeaderValue::from_static("new"));
             headers.discard(&HOST);
-            assert_eq!(written(&headers), "x-tenant=new ", "map: {is_map}");
+            assert_eq!(written(&headers), "x-tenant: new\r\n", "map: {is_map}");
             assert_eq!(headers.take_value(&tenant()).unwrap(), "new");
             assert!(headers.has_none());
             assert!(headers.is_empty());
