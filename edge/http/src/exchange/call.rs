@@ -31,7 +31,7 @@ use crate::{
     compile::CompiledApi,
     endpoint::{Destination, Endpoints},
     forward::{TargetPath, upstream_uri},
-    message::{Request, RequestParts, Response},
+    message::{RequestParts, Response},
     upstream::{UpgradedIo, UpstreamError, UpstreamTarget},
 };
 
@@ -248,19 +248,18 @@ pub(super) async fn attempt(
         Some((target, _)) => target,
         None => &destination.endpoint.target,
     };
-    let mut request = build_request(exchange, &mut transfer.request_body, &destination)
-        .map_err(AttemptError::Request)?;
+    let mut parts = build_head(exchange, &destination).map_err(AttemptError::Request)?;
+    let mut body = build_body(exchange, &mut transfer.request_body);
     if let Some(capture) = &mut transfer.capture {
-        let Request { parts, body } = &mut request;
         let line = (&parts.method, parts.uri.path());
-        *body = capture.endpoint_request(line, &parts.headers, std::mem::take(body));
+        body = capture.endpoint_request(line, &parts.headers, body);
     }
     let path = gateway
         .access_log
         .as_ref()
-        .map(|_| request.parts.uri.path().to_owned());
+        .map(|_| parts.uri.path().to_owned());
     let begun = Instant::now();
-    let sending = gateway.pools.send(target, request);
+    let sending = gateway.pools.send_parts(target, &mut parts, body);
     let sent = match limit {
         None => Some(sending.await),
         Some(limit) => tokio::time::timeout(limit, Box::pin(sending)).await.ok(),
@@ -327,11 +326,10 @@ fn destination(
     }
 }
 
-fn build_request(
-    exchange: &mut Exchange,
-    streamed: &mut Body,
+fn build_head(
+    exchange: &Exchange,
     destination: &Destination,
-) -> Result<Request, Box<Failure>> {
+) -> Result<RequestParts, Box<Failure>> {
     let method = method(exchange)?;
     let overrides = exchange
         .attributes
@@ -359,13 +357,8 @@ fn build_request(
             failure.with_cause("the endpoint's URL cannot be written"),
         ));
     };
-    let facts = &mut exchange.request;
     // The exchange keeps its own: a call may be repeated, and response steps and errors look at the request.
-    let mut headers = facts.headers.clone();
-    let body = match facts.content.bytes() {
-        Some(content) => Body::full(content.clone()),
-        None => limited(std::mem::take(streamed), facts.body_limit.as_deref()),
-    };
+    let mut headers = exchange.request.headers.clone();
     headers.discard(&CONTENT_LENGTH);
     headers.discard(&PROXY_AUTHORIZATION);
     if headers.find(&UPGRADE).is_none() {
@@ -377,13 +370,20 @@ fn build_request(
     for (name, value) in &destination.endpoint.headers {
         headers.set(name.clone(), value.clone());
     }
-    let parts = RequestParts {
+    Ok(RequestParts {
         method,
         uri,
         version: Version::HTTP_11,
         headers,
-    };
-    Ok(Request { parts, body })
+    })
+}
+
+fn build_body(exchange: &Exchange, streamed: &mut Body) -> Body {
+    let facts = &exchange.request;
+    match facts.content.bytes() {
+        Some(content) => Body::full(content.clone()),
+        None => limited(std::mem::take(streamed), facts.body_limit.as_deref()),
+    }
 }
 
 /// Holds a streaming body to the limit that a policy set.

@@ -60,6 +60,7 @@ pub(super) struct Life<'s> {
 
 impl<'s> Life<'s> {
     /// Pre-platform: ids, the client's address, and the request as policies see it.
+    #[inline]
     pub(super) fn begin(
         gateway: &Gateway,
         route: &Route<'s>,

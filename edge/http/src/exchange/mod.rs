@@ -177,43 +177,28 @@ impl Gateway {
         choose(self.ids.borrow_mut().generator())
     }
 
-    /// Answers for an API: all phases, then the fields every answer carries, then the accounts.
-    async fn answer(
-        &self,
-        snapshot: &WorkerSnapshot,
-        route: &Route<'_>,
+    /// Begins to answer for an API.
+    #[inline]
+    fn begin<'a>(
+        &'a self,
+        snapshot: &'a WorkerSnapshot,
+        route: &Route<'a>,
         request: Request,
         connection: &ConnectionFacts,
-    ) -> Reply {
+    ) -> Unanswered<'a> {
         let arrival = Arrival {
             instant: Instant::now(),
             timestamp_ms: now_ms(),
         };
-        let is_head = request.parts.method == Method::HEAD;
         let is_recorded = route.served.api.analytics.is_enabled;
         let log = self.access_log.as_ref().filter(|_| is_recorded);
-        let head = log.map(|_| Head::of(&request.parts));
-        let mut unanswered = Unanswered {
+        Unanswered {
             gateway: self,
             counters: snapshot.counters(route, &self.metrics),
             arrival,
-            head,
+            head: log.map(|_| Head::of(&request.parts)),
             life: Life::begin(self, route, request, connection, arrival),
             is_answered: false,
-        };
-        let lived = {
-            // Pinned where it is made: it is large.
-            let running = pin!(unanswered.life.run(self));
-            AssertUnwindSafe(running).catch_unwind().await
-        };
-        if lived.is_err() {
-            unanswered.life.abandon();
-        }
-        let reply = unanswered.life.finish();
-        let status = status(&reply);
-        match unanswered.account(status) {
-            Some(account) => observed::close_when_sent(reply, account, is_head),
-            None => reply,
         }
     }
 
@@ -258,6 +243,15 @@ struct Unanswered<'a> {
 }
 
 impl Unanswered<'_> {
+    /// The answer: the fields that every one carries, then the accounts.
+    fn finish(&mut self, is_head: bool) -> Reply {
+        let reply = self.life.finish();
+        match self.account(status(&reply)) {
+            Some(account) => observed::close_when_sent(reply, account, is_head),
+            None => reply,
+        }
+    }
+
     /// Counts the request once, and makes its record if one is wanted.
     fn account(&mut self, status: StatusCode) -> Option<Account> {
         self.is_answered = true;
@@ -296,10 +290,20 @@ fn client_closed_request() -> StatusCode {
 impl Handler for Gateway {
     async fn handle(&self, request: Request, connection: &Rc<ConnectionFacts>) -> Reply {
         let snapshot = self.current();
-        match snapshot.route(&request.parts, connection.server_id) {
-            Some(route) => self.answer(&snapshot, &route, request, connection).await,
-            None => self.not_found(&request.parts, connection),
+        let Some(route) = snapshot.route(&request.parts, connection.server_id) else {
+            return self.not_found(&request.parts, connection);
+        };
+        let is_head = request.parts.method == Method::HEAD;
+        let mut unanswered = self.begin(&snapshot, &route, request, connection);
+        let lived = {
+            // Pinned where it is made: it is large.
+            let running = pin!(unanswered.life.run(self));
+            AssertUnwindSafe(running).catch_unwind().await
+        };
+        if lived.is_err() {
+            unanswered.life.abandon();
         }
+        unanswered.finish(is_head)
     }
 
     fn refused(&self, reason: Refusal) {

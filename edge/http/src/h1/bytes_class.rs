@@ -148,7 +148,11 @@ mod tests {
                     // What comes behind a fault, or a tab before it, changes nothing.
                     bytes[length - 1] = 0x1f;
                     bytes[0] = b'\t';
-                    let expected = if is_bad && place > 0 { place } else { length - 1 };
+                    let expected = if is_bad && place > 0 {
+                        place
+                    } else {
+                        length - 1
+                    };
                     let found = field_value_length(&bytes);
                     assert_eq!(found, if length == 1 { 1 } else { expected });
                 }

@@ -335,8 +335,8 @@ pub(super) fn parse_trailers(section: &Bytes, fields_max: usize) -> Result<Heade
             .map_err(|_invalid| HeadError::FieldName)?;
         if !is_forbidden_trailer(&name) {
             let value = section.slice_ref(&rest[line.value]);
-            let value = HeaderValue::from_maybe_shared(value)
-                .map_err(|_invalid| HeadError::FieldValue)?;
+            let value =
+                HeaderValue::from_maybe_shared(value).map_err(|_invalid| HeadError::FieldValue)?;
             trailers.append(name, value);
         }
         at += length;

@@ -27,6 +27,9 @@ impl HeadScan {
         input: &[u8],
         bytes_max: usize,
     ) -> Result<Option<usize>, HeadError> {
+        if input.len() == self.scanned && input.len() < bytes_max {
+            return Ok(None);
+        }
         let window = &input[..input.len().min(bytes_max)];
         if window.starts_with(b"\r\n") {
             return Ok(Some(2));

@@ -48,7 +48,7 @@ pub(super) async fn send(
     parts: &RequestParts,
     body: Body,
 ) -> Result<UpstreamReply, UpstreamError> {
-    let leased = match leased {
+    let leased = match leased.or_else(|| pool.lease_idle()) {
         Some(leased) => leased,
         None => pool.lease(true).await?,
     };
@@ -62,10 +62,13 @@ pub(super) async fn send(
     let is_repeatable = parts.method.is_idempotent() || failure.is_unsent;
     match copy {
         Some(body) if is_connection_loss && failure.is_unanswered && is_repeatable => {
-            let leased = pool.lease(false).await?;
-            exchange(leased, parts, body)
-                .await
-                .map_err(|failure| failure.error)
+            // Boxed: it is rare, and every exchange would have its room twice.
+            let again = Box::pin(async {
+                let leased = pool.lease(false).await?;
+                let sent = exchange(leased, parts, body).await;
+                sent.map_err(|failure| failure.error)
+            });
+            again.await
         }
         _ => Err(failure.error),
     }

@@ -32,8 +32,9 @@ pub(crate) use self::http2::Stream;
 use self::pool::Pool;
 pub(crate) use self::pool::Slot;
 pub(crate) use self::resolve::Resolver;
+use crate::body::Body;
 use crate::io::Io;
-use crate::message::{Request, Response};
+use crate::message::{Request, RequestParts, Response};
 
 /// How often idle connections are looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -111,12 +112,25 @@ impl UpstreamPools {
         target: &Arc<UpstreamTarget>,
         request: impl Into<Request>,
     ) -> Result<UpstreamReply, UpstreamError> {
+        let Request { mut parts, body } = request.into();
+        self.send_parts(target, &mut parts, body).await
+    }
+
+    /// As [`UpstreamPools::send`], of a head that stays where it is; it may be empty afterwards.
+    pub(crate) async fn send_parts(
+        &self,
+        target: &Arc<UpstreamTarget>,
+        parts: &mut RequestParts,
+        body: Body,
+    ) -> Result<UpstreamReply, UpstreamError> {
         let pool = self.pool(target);
-        let Request { parts, body } = request.into();
         match target.options().version {
-            UpstreamVersion::Http1 => http1::send(&pool, None, &parts, body).await,
-            // Boxed: its room would otherwise be part of every HTTP/1 exchange.
-            UpstreamVersion::Http2 => Box::pin(http2::send(&pool, parts, body)).await,
+            UpstreamVersion::Http1 => http1::send(&pool, None, parts, body).await,
+            UpstreamVersion::Http2 => {
+                let parts = std::mem::take(parts);
+                // Boxed: its room would otherwise be part of every HTTP/1 exchange.
+                Box::pin(http2::send(&pool, parts, body)).await
+            }
         }
     }
 

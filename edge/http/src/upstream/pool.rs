@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -20,7 +20,7 @@ use super::resolve::Resolver;
 use super::{UpstreamError, UpstreamTarget};
 use crate::h1::{Incoming, Outgoing};
 use crate::io::Io;
-use crate::timers::Deadline;
+use crate::timers::{Deadline, ticks, ticks_of};
 
 /// Most exchanges that wait for a connection; more fail at once.
 const WAITERS_MAX: usize = 1024;
@@ -31,7 +31,8 @@ pub(super) struct Connection {
     pub(super) incoming: Incoming,
     pub(super) out: Outgoing,
     pub(super) deadline: Deadline,
-    idle_since: Instant,
+    /// In ticks of the worker's clock.
+    idle_since: u64,
 }
 
 impl Connection {
@@ -41,8 +42,12 @@ impl Connection {
             incoming: Incoming::default(),
             out: Outgoing::default(),
             deadline: Deadline::new(),
-            idle_since: Instant::now(),
+            idle_since: ticks(),
         })
+    }
+
+    fn is_idle_for(&self, timeout: Duration) -> bool {
+        ticks().saturating_sub(self.idle_since) >= ticks_of(timeout)
     }
 
     /// Whether an idle connection has been closed by the upstream, or holds bytes nobody asked for.
@@ -109,24 +114,24 @@ impl Pool {
         }
     }
 
-    /// Leases a connection: an idle one if `may_reuse`, else a new one, else the next that becomes free.
+    /// Leases a new connection, else the next one that becomes free, which may have served before if `may_reuse`.
+    ///
+    /// Boxed: what opening a connection takes would otherwise be room in every exchange.
     pub(super) async fn lease(self: &Rc<Self>, may_reuse: bool) -> Result<Leased, UpstreamError> {
-        if may_reuse && let Some(leased) = self.lease_idle() {
-            return Ok(leased);
+        match self.take_slot() {
+            Some(slot) => Box::pin(self.lease_new(slot)).await,
+            None => Box::pin(self.lease_waiting(may_reuse)).await,
         }
-        if let Some(slot) = self.take_slot() {
-            return self.lease_new(slot).await;
-        }
-        self.lease_waiting(may_reuse).await
     }
 
-    fn lease_idle(self: &Rc<Self>) -> Option<Leased> {
+    /// Leases a connection that has served before.
+    pub(super) fn lease_idle(self: &Rc<Self>) -> Option<Leased> {
         loop {
             let mut connection = self.idle.borrow_mut().pop()?;
             // From here on the slot counts the connection, so that dropping either ends both.
             let slot = Slot(Rc::clone(self));
             let timeout = self.target.options().keep_alive_timeout;
-            if connection.idle_since.elapsed() < timeout && !connection.is_stale() {
+            if !connection.is_idle_for(timeout) && !connection.is_stale() {
                 return Some(Leased {
                     connection,
                     slot,
@@ -233,7 +238,7 @@ impl Pool {
         let expired: Vec<_> = {
             let mut idle = self.idle.borrow_mut();
             idle.extract_if(.., |connection| {
-                connection.idle_since.elapsed() >= timeout || connection.is_stale()
+                connection.is_idle_for(timeout) || connection.is_stale()
             })
             .collect()
         };
@@ -283,7 +288,7 @@ impl Leased {
         }
         connection.out.clear();
         connection.deadline.disarm();
-        connection.idle_since = Instant::now();
+        connection.idle_since = ticks();
         let pool = Rc::clone(&slot.0);
         pool.idle.borrow_mut().push(connection);
         // The idle connection goes on counting as open; only the waiters learn of it.

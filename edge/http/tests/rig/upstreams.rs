@@ -88,6 +88,7 @@ pub(crate) async fn upgrading_upstream() -> SocketAddr {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let head = super::read_head(&mut stream).await;
+        let head = head.to_lowercase();
         assert!(head.contains("connection: upgrade\r\n") && head.contains("upgrade: websocket"));
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
         stream.write_all(answer).await.unwrap();

@@ -244,9 +244,7 @@ impl Lines {
             return None;
         }
         let mut lines = self.lines.iter();
-        lines
-            .find(|line| line.is_named(name, &self.head))
-            .copied()
+        lines.find(|line| line.is_named(name, &self.head)).copied()
     }
 
     fn find_added(&self, name: &HeaderName) -> Option<&HeaderValue> {
