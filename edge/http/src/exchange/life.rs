@@ -67,7 +67,7 @@ impl<'s> Life<'s> {
         request: Request,
         connection: &ConnectionFacts,
         arrival: Arrival,
-    ) -> Self {
+    ) -> Box<Self> {
         let Request { mut parts, body } = request;
         let ids = TransactionIds::of(&parts.headers, &gateway.ids);
         let target = parts.uri.into_parts().path_and_query;
@@ -114,7 +114,7 @@ impl<'s> Life<'s> {
         let client = exchange.request.remote_address;
         let anonymous = gateway.clients.borrow_mut().of_address(client).clone();
         exchange.anonymous = Some(anonymous.subscription);
-        Self {
+        Box::new(Self {
             exchange,
             anonymous: anonymous.identifier,
             ids,
@@ -128,7 +128,7 @@ impl<'s> Life<'s> {
             cors: None,
             served: route.served,
             snapshot: route.snapshot,
-        }
+        })
     }
 
     /// Whether a policy wants to hear of the exchange.

@@ -238,7 +238,8 @@ struct Unanswered<'a> {
     arrival: Arrival,
     /// Present if the access log hears of the request.
     head: Option<Head>,
-    life: Life<'a>,
+    /// Boxed: it is large, and an idle connection does not keep its room.
+    life: Box<Life<'a>>,
     is_answered: bool,
 }
 

@@ -1,6 +1,7 @@
 //! Serves HTTP/1 on one connection: read a head, let the handler answer, send the answer, again.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -211,8 +212,7 @@ impl Session {
         };
         let request = into_request(head, body);
         let reply = {
-            // Boxed: an idle connection does not keep the room of an exchange.
-            let mut handling = Box::pin(worker.handler.handle(request, facts));
+            let mut handling = pin!(worker.handler.handle(request, facts));
             poll_fn(|cx| match handling.as_mut().poll(cx) {
                 Poll::Ready(reply) => Poll::Ready(Some(reply)),
                 Poll::Pending => self.connection.poll_gone(cx).map(|()| None),

@@ -36,10 +36,10 @@ pub struct FieldLine {
 struct Lines {
     head: Bytes,
     lines: Vec<FieldLine>,
-    /// Marks of all names that `lines` ever had: most lookups are for fields that are not there.
-    marks: u64,
     /// Fields behind the lines.
     added: Vec<(HeaderName, HeaderValue)>,
+    /// Marks of all names that there ever were: most lookups are for fields that are not there.
+    marks: u64,
 }
 
 /// One of 64 marks that a name may have, the same in any case. Names that differ may share one.
@@ -50,6 +50,12 @@ fn mark(name: &[u8]) -> u64 {
     };
     let letters = (first | 0x20).wrapping_mul(5) ^ (last | 0x20).wrapping_mul(11);
     1 << (usize::from(letters).wrapping_add(name.len() * 3) % 64)
+}
+
+/// Where a field is found.
+enum Place<'a> {
+    Line(FieldLine),
+    Added(&'a HeaderValue),
 }
 
 impl FieldLine {
@@ -145,10 +151,7 @@ impl Headers {
                 self.lines.clear();
                 map.insert(name, value);
             }
-            None => {
-                self.lines.discard(&name);
-                self.lines.added.push((name, value));
-            }
+            None => self.lines.set(name, value),
         }
     }
 
@@ -207,59 +210,67 @@ impl Headers {
 
 impl Lines {
     fn clear(&mut self) {
-        if !self.head.is_empty() {
+        if !self.head.is_empty() || !self.added.is_empty() {
             *self = Self::default();
         }
-        self.added.clear();
     }
 
     fn find(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.find_line(name)
-            .map(|line| line.value(&self.head))
-            .or_else(|| self.find_added(name).map(HeaderValue::as_bytes))
+        match self.place(name)? {
+            Place::Line(line) => Some(line.value(&self.head)),
+            Place::Added(value) => Some(value.as_bytes()),
+        }
     }
 
     fn find_value(&self, name: &HeaderName) -> Option<HeaderValue> {
-        self.find_line(name)
-            .and_then(|line| line.to_value(&self.head))
-            .or_else(|| self.find_added(name).cloned())
+        match self.place(name)? {
+            Place::Line(line) => line.to_value(&self.head),
+            Place::Added(value) => Some(value.clone()),
+        }
     }
 
     fn find_shared(&self, name: &HeaderName) -> Option<Bytes> {
-        self.find_line(name)
-            .map(|line| self.head.slice_ref(line.value(&self.head)))
-            .or_else(|| {
-                self.find_added(name)
-                    .map(|value| Bytes::copy_from_slice(value.as_bytes()))
-            })
+        match self.place(name)? {
+            Place::Line(line) => Some(self.head.slice_ref(line.value(&self.head))),
+            Place::Added(value) => Some(Bytes::copy_from_slice(value.as_bytes())),
+        }
     }
 
+    /// Where the first value of a field is.
     #[inline]
-    fn may_have(&self, name: &HeaderName) -> bool {
-        self.marks & mark(name.as_str().as_bytes()) != 0
-    }
-
-    fn find_line(&self, name: &HeaderName) -> Option<FieldLine> {
-        if !self.may_have(name) {
+    fn place(&self, name: &HeaderName) -> Option<Place<'_>> {
+        if self.marks & mark(name.as_str().as_bytes()) == 0 {
             return None;
         }
         let mut lines = self.lines.iter();
-        lines.find(|line| line.is_named(name, &self.head)).copied()
+        if let Some(line) = lines.find(|line| line.is_named(name, &self.head)) {
+            return Some(Place::Line(*line));
+        }
+        let mut added = self.added.iter();
+        let (_, value) = added.find(|(added, _)| added == name)?;
+        Some(Place::Added(value))
     }
 
-    fn find_added(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        let added = self.added.iter().find(|(added, _)| added == name);
-        added.map(|(_, value)| value)
-    }
-
+    #[inline]
     fn discard(&mut self, name: &HeaderName) {
-        if self.may_have(name) {
-            let head = &self.head;
-            self.lines.retain(|line| !line.is_named(name, head));
+        if self.marks & mark(name.as_str().as_bytes()) != 0 {
+            self.remove(name);
         }
-        if self.find_added(name).is_some() {
-            self.added.retain(|(added, _)| added != name);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        let head = &self.head;
+        self.lines.retain(|line| !line.is_named(name, head));
+        self.added.retain(|(added, _)| added != name);
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        let mark = mark(name.as_str().as_bytes());
+        if self.marks & mark != 0 {
+            self.remove(&name);
         }
+        self.marks |= mark;
+        self.added.push((name, value));
     }
 
     fn write(&self, out: &mut Vec<u8>, mut keep: impl FnMut(&[u8]) -> bool) {

@@ -64,6 +64,7 @@ pub struct Exchange {
 impl Exchange {
     /// Begins an exchange: no plan, no attributes, the endpoint as invoker.
     #[must_use]
+    #[inline]
     pub fn new(
         request: RequestFacts,
         api: Arc<ApiFacts>,
