@@ -3,7 +3,8 @@
 use http::HeaderValue;
 use rand::{RngCore, SeedableRng as _, rngs::SmallRng};
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Every octet as two hexadecimal digits.
+const OCTETS: [[u8; 2]; 256] = octets();
 
 /// Bytes of a written UUID.
 const UUID_BYTES: usize = 36;
@@ -39,8 +40,7 @@ impl RequestIds {
             if matches!(octet, 4 | 6 | 8 | 10) {
                 at += 1;
             }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 0x0f)];
+            text[at..at + 2].copy_from_slice(&OCTETS[usize::from(*byte)]);
             at += 2;
         }
         text
@@ -50,6 +50,17 @@ impl RequestIds {
     pub fn generator(&mut self) -> &mut SmallRng {
         &mut self.0
     }
+}
+
+const fn octets() -> [[u8; 2]; 256] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut octets = [[0; 2]; 256];
+    let mut octet = 0;
+    while octet < octets.len() {
+        octets[octet] = [DIGITS[octet >> 4], DIGITS[octet & 0x0f]];
+        octet += 1;
+    }
+    octets
 }
 
 impl Default for RequestIds {

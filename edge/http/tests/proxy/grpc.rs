@@ -43,7 +43,8 @@ fn asking(service: &str) -> HealthCheckRequest {
 
 #[test]
 fn answers_statuses_and_streams_of_a_grpc_target_reach_the_client() {
-    run(async {
+    // Stopped outside: it blocks, and the client has to go on to end its stream.
+    let _edge = run(async {
         let (address, reporter) = server().await;
         let edge = Edge::serving(vec![api("a", "/", &[&format!("grpc://{address}")])]);
         let mut client = client(&edge).await;
@@ -61,5 +62,6 @@ fn answers_statuses_and_streams_of_a_grpc_target_reach_the_client() {
             .await;
         let second = updates.message().await.unwrap().unwrap();
         assert_ne!(second.status, serving);
+        edge
     });
 }
