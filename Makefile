@@ -1,10 +1,10 @@
 # Every target calls cargo or cargo xtask; the only shell is the part that installs what cargo needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint fmt fix bench fuzz doc
+.PHONY: help setup build run test lint fmt fix bench instructions fuzz doc
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: ## Install the system packages that are missing (Debian, root)
 	@sh deploy/setup-debian.sh
@@ -34,6 +34,10 @@ fix: fmt ## Run every tool that rewrites files
 bench: setup ## Compare with peers on this machine and write benches/results.md
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release --quiet --package tidegate-benches
+
+instructions: setup ## Count the instructions of a request through the edge; needs valgrind
+	cargo build --locked --release --package tidegate-edge-http --example gateway
+	cargo run --locked --release --quiet --package tidegate-benches -- instructions
 
 fuzz: setup ## Run every fuzz target for MINUTES (default 1) each; needs cargo-fuzz
 	cargo xtask fuzz $(or $(MINUTES),1)

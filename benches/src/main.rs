@@ -2,7 +2,10 @@
 //!
 //! Every round runs A B B A, so that a machine that drifts drifts for both. A direct run and a twin of
 //! the peer show how much of a difference is noise.
+//!
+//! `tidegate-benches instructions` counts the instructions of a request instead.
 
+mod instructions;
 mod load;
 mod nginx;
 mod report;
@@ -10,7 +13,7 @@ mod rounds;
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tidegate_testkit::System;
 
 use crate::{load::Target, nginx::Nginx, rounds::Comparison};
@@ -24,6 +27,14 @@ const ROUNDS: usize = 7;
 const ONE_WORKER: &[(&str, &str)] = &[("TIDEGATE_WORKERS", "1"), ("TIDEGATE_ACCESS_LOG", "off")];
 
 fn main() -> anyhow::Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        None => compare(),
+        Some("instructions") => instructions::count(),
+        Some(other) => bail!("{other:?} is not known: nothing, or \"instructions\", was expected"),
+    }
+}
+
+fn compare() -> anyhow::Result<()> {
     let tidegate = std::env::current_exe()?.with_file_name("tidegate");
     let tidegate = tidegate.to_str().context("the path is UTF-8")?;
     let upstream = Nginx::answering(BODY_BYTES)?;
