@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidegate_expression::Scope;
 use tidegate_model::api::Resource as Definition;
 use tidegate_policies::resources::{ResourceConfig, find_resource};
 use tidegate_policy::{ConfigError, Resource, Resources};
@@ -24,11 +25,16 @@ pub struct BuildError {
     pub reason: String,
 }
 
-/// Makes the enabled resources of the API `api`. Connections are made when they are first needed.
+/// Makes the enabled resources of the API `api`; `scope` is what expressions in their configurations see.
+/// Connections are made when they are first needed.
 ///
 /// # Errors
 /// Fails with the first resource whose type is unknown or whose configuration cannot be used.
-pub fn build(api: &str, resources: &[Definition]) -> Result<Resources, BuildError> {
+pub fn build(
+    api: &str,
+    resources: &[Definition],
+    scope: &dyn Scope,
+) -> Result<Resources, BuildError> {
     let mut built = Resources::default();
     for (index, definition) in resources.iter().enumerate() {
         if !definition.enabled {
@@ -38,7 +44,9 @@ pub fn build(api: &str, resources: &[Definition]) -> Result<Resources, BuildErro
             path: format!("resources[{index}].type"),
             reason: format!("this edge has no resource '{}'", definition.kind),
         })?;
-        let made = (kind.parse)(&definition.configuration)
+        let made = kind
+            .evaluated(&definition.configuration, scope)
+            .and_then(|configuration| (kind.parse)(&configuration))
             .and_then(|config| make(api, &definition.name, &config));
         let resource = made.map_err(|error| BuildError {
             path: format!("resources[{index}].configuration.{}", error.path),

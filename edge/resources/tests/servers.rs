@@ -8,16 +8,16 @@
 )]
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidegate_edge_resources::build;
-use tidegate_expression::Ambient;
+use tidegate_expression::{Ambient, Lookup, Scope, Segment};
 use tidegate_model::api::Resource;
 use tidegate_policy::{ResourceError, Resources, Services};
 
@@ -93,7 +93,20 @@ fn resources(kind: &str, configuration: Value) -> Resources {
         enabled: true,
         configuration,
     };
-    build("shop", &[resource]).unwrap()
+    build("shop", &[resource], &Nothing(Clock)).unwrap()
+}
+
+/// A scope without variables.
+struct Nothing(Clock);
+
+impl Scope for Nothing {
+    fn lookup(&self, _variable: &str, _path: &[Segment]) -> Lookup {
+        Lookup::Undefined
+    }
+
+    fn ambient(&self) -> &dyn Ambient {
+        &self.0
+    }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -247,6 +260,78 @@ fn a_directory_knows_users_by_their_password_alone() {
     });
 }
 
+/// Passes bytes on to a server and counts connections; `cut` ends those there are.
+struct Counted {
+    port: u16,
+    made: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Counted {
+    fn before(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let made = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let counted = Self {
+            port: listener.local_addr().unwrap().port(),
+            made: Arc::clone(&made),
+        };
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+                made.lock().unwrap().push(client.try_clone().unwrap());
+                for (mut from, mut to) in [
+                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                    (server, client),
+                ] {
+                    thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        counted
+    }
+
+    fn count(&self) -> usize {
+        self.made.lock().unwrap().len()
+    }
+
+    fn cut(&self) {
+        for connection in self.made.lock().unwrap().iter() {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+#[test]
+fn connections_to_a_directory_are_kept_and_replaced_when_they_are_gone() {
+    let server = slapd();
+    let counted = Counted::before(server.port);
+    let configuration = json!({
+        "contextSourceUrl": format!("ldap://127.0.0.1:{}", counted.port),
+        "contextSourceBase": "dc=example,dc=org", "userSearchBase": "ou=people",
+        "contextSourceUsername": "cn=admin,dc=example,dc=org",
+        "contextSourcePassword": "admin-secret"
+    });
+    let built = resources("auth-provider-ldap-resource", configuration);
+    run(async {
+        let (users, services) = (built.authentication("r").unwrap(), services());
+        let check = async |password: &str| {
+            let found = users.authenticate("ann", password, &services).await;
+            found.unwrap().is_some()
+        };
+        // A login that failed leaves a connection of nobody: the next check must log in anew.
+        for (password, is_known) in [("secret", true), ("wrong", false), ("secret", true)] {
+            assert_eq!(check(password).await, is_known);
+        }
+        assert_eq!(counted.count(), 1);
+        counted.cut();
+        assert!(check("secret").await);
+        assert_eq!(counted.count(), 2);
+    });
+}
+
 #[test]
 fn unknown_kinds_are_refused_and_disabled_ones_ignored() {
     let unknown = |enabled| Resource {
@@ -255,7 +340,7 @@ fn unknown_kinds_are_refused_and_disabled_ones_ignored() {
         enabled,
         configuration: json!({}),
     };
-    let error = build("shop", &[unknown(true)]).unwrap_err();
+    let error = build("shop", &[unknown(true)], &Nothing(Clock)).unwrap_err();
     assert_eq!(error.path, "resources[0].type");
-    assert!(build("shop", &[unknown(false)]).is_ok());
+    assert!(build("shop", &[unknown(false)], &Nothing(Clock)).is_ok());
 }

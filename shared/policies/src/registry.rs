@@ -12,6 +12,7 @@ use crate::aws_lambda::AwsLambda;
 use crate::basic_authentication::BasicAuthentication;
 use crate::cache::Cache;
 use crate::circuit_breaker::CircuitBreaker;
+use crate::cloud_events::CloudEvents;
 use crate::custom_query_parameters_parser::CustomQueryParametersParser;
 use crate::data_cache::DataCache;
 use crate::data_logging_masking::DataLoggingMasking;
@@ -20,6 +21,7 @@ use crate::generate_http_signature::GenerateHttpSignature;
 use crate::generate_jwt::GenerateJwt;
 use crate::graphql_ratelimit::GraphqlRatelimit;
 use crate::groovy::Groovy;
+use crate::html_json::HtmlJson;
 use crate::http_callout::HttpCallout;
 use crate::http_redirect::HttpRedirect;
 use crate::http_signature::HttpSignature;
@@ -30,9 +32,11 @@ use crate::json_threat_protection::JsonThreatProtection;
 use crate::json_to_json::JsonToJson;
 use crate::json_validation::JsonValidation;
 use crate::json_xml::JsonXml;
+use crate::jws::Jws;
 use crate::jwt::{Jwt, JwtConfig, JwtVerifier};
 use crate::key_less::KeyLessConfig;
 use crate::latency::Latency;
+use crate::message_filtering::MessageFiltering;
 use crate::metrics_reporter::MetricsReporter;
 use crate::mock::Mock;
 use crate::mtls::MtlsConfig;
@@ -57,6 +61,7 @@ use crate::traffic_shadowing::TrafficShadowing;
 use crate::transform_headers::TransformHeaders;
 use crate::transform_queryparams::TransformQueryparams;
 use crate::url_rewriting::UrlRewriting;
+use crate::wssecurity_authentication::WssecurityAuthentication;
 use crate::xml_json::XmlJson;
 use crate::xml_threat_protection::XmlThreatProtection;
 use crate::xml_validation::XmlValidation;
@@ -72,6 +77,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &BasicAuthentication,
     &Cache,
     &CircuitBreaker,
+    &CloudEvents,
     &CustomQueryParametersParser,
     &DataCache,
     &DataLoggingMasking,
@@ -80,6 +86,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &GenerateJwt,
     &GraphqlRatelimit,
     &Groovy,
+    &HtmlJson,
     &HttpCallout,
     &HttpRedirect,
     &HttpSignature,
@@ -90,8 +97,10 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &JsonToJson,
     &JsonValidation,
     &JsonXml,
+    &Jws,
     &Jwt,
     &Latency,
+    &MessageFiltering,
     &MetricsReporter,
     &Mock,
     &OasValidation,
@@ -115,6 +124,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &TransformHeaders,
     &TransformQueryparams,
     &UrlRewriting,
+    &WssecurityAuthentication,
     &XmlJson,
     &XmlThreatProtection,
     &XmlValidation,

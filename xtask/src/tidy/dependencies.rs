@@ -174,6 +174,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "tidegate-edge",
         workspace: &[
+            "tidegate-keystore",
             "tidegate-edge-http",
             "tidegate-model",
             "tidegate-policies",

@@ -190,7 +190,7 @@ impl Config {
                 technical: address("technical", raw.technical.as_deref().unwrap_or(TECHNICAL))?,
             },
             workers,
-            policy_settings: Secret::new(Arc::new(raw.policy_settings.unwrap_or_default())),
+            policy_settings: policy_settings(raw.policy_settings.unwrap_or_default())?,
             outbound: OutboundSettings {
                 addresses: if raw.allow_link_local.unwrap_or(false) {
                     AddressRule::Any
@@ -225,6 +225,26 @@ fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigErr
         value: value.to_owned(),
         expected,
     }
+}
+
+/// Replaces the paths of PEM files by what is in them, so that no request reads a file.
+fn policy_settings(
+    mut settings: BTreeMap<String, String>,
+) -> Result<Secret<Arc<BTreeMap<String, String>>>, ConfigError> {
+    for value in settings.values_mut() {
+        if !value.starts_with('/') || !value.ends_with(".pem") || value.contains('\n') {
+            continue;
+        }
+        let unreadable = |source| ConfigError::Unreadable {
+            name: "policy-settings",
+            path: PathBuf::from(value.as_str()),
+            source,
+        };
+        let content = tidegate_keystore::read_file(value).map_err(unreadable)?;
+        *value = String::from_utf8(content)
+            .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    }
+    Ok(Secret::new(Arc::new(settings)))
 }
 
 fn check_id(name: &'static str, id: String) -> Result<String, ConfigError> {

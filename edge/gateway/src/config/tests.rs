@@ -56,6 +56,32 @@ fn an_unknown_setting_in_the_file_is_refused() {
 }
 
 #[test]
+fn policy_settings_that_name_a_pem_file_hold_its_content() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key.pem");
+    fs::write(&path, "-----BEGIN PUBLIC KEY-----").unwrap();
+    let with = |value: &Path| RawConfig {
+        policy_settings: Some(BTreeMap::from([
+            ("key".to_owned(), value.display().to_string()),
+            ("other".to_owned(), "ssh-rsa AAAA me.pem".to_owned()),
+        ])),
+        ..raw()
+    };
+    let config = Config::check(with(&path)).unwrap();
+    let settings = config.policy_settings.expose();
+    assert_eq!(settings["key"], "-----BEGIN PUBLIC KEY-----");
+    assert_eq!(settings["other"], "ssh-rsa AAAA me.pem");
+    let missing = Config::check(with(&directory.path().join("none.pem")));
+    assert!(matches!(
+        missing,
+        Err(ConfigError::Unreadable {
+            name: "policy-settings",
+            ..
+        })
+    ));
+}
+
+#[test]
 fn what_cannot_work_is_refused_by_name() {
     type Change = fn(&mut RawConfig);
     let cases: [(&str, RawConfig, Change); 11] = [

@@ -18,7 +18,7 @@ use tidegate_policies::{
     jwt::{JwtConfig, JwtVerifier},
     oauth2::{OAuth2Config, OAuth2Verifier},
 };
-use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts, Resources};
+use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts};
 
 use super::{NodeFacts, files::NodeFiles, scope::DeployScope};
 use crate::{
@@ -128,14 +128,18 @@ pub(super) fn compile_api(
     if api.kind != ApiKind::Proxy || acceptors.is_empty() {
         return Ok(None);
     }
-    let resources =
-        tidegate_edge_resources::build(object.id.as_str(), &api.resources).map_err(|error| {
-            RefusedApi {
-                path: error.path,
-                message: error.reason,
-            }
+    let mut facts = facts(object, &api);
+    let scope = DeployScope {
+        api: &facts,
+        ambient: SystemAmbient,
+    };
+    let resources = tidegate_edge_resources::build(object.id.as_str(), &api.resources, &scope)
+        .map_err(|error| RefusedApi {
+            path: error.path,
+            message: error.reason,
         })?;
-    let facts = Arc::new(facts(object, &api, resources));
+    facts.resources = Arc::new(resources);
+    let facts = Arc::new(facts);
     let ctx = CompileContext {
         phase: Phase::Request,
         environment: &object.environment,
@@ -253,7 +257,8 @@ fn acceptors(api: &Api) -> Box<[Acceptor]> {
     paths.collect()
 }
 
-fn facts(object: &ApiObject, api: &Api, resources: Resources) -> ApiFacts {
+/// The facts of an API; its resources are added when they can see the rest.
+fn facts(object: &ApiObject, api: &Api) -> ApiFacts {
     let mut properties = ValueMap::new();
     for property in &api.properties {
         properties.insert(
@@ -281,7 +286,7 @@ fn facts(object: &ApiObject, api: &Api, resources: Resources) -> ApiFacts {
         endpoints: Arc::new(endpoints),
         targets: Arc::new(targets(api)),
         dictionaries: Arc::new(ValueMap::new()),
-        resources: Arc::new(resources),
+        resources: Arc::default(),
     }
 }
 

@@ -21,6 +21,9 @@ use super::{
 /// Application of clients that did not identify themselves.
 const ANONYMOUS_APPLICATION: &str = "1";
 
+/// Setting of the node: whether plans of tokens need a subscription of the token's client. Default true.
+const VALIDATE_SUBSCRIPTION: &str = "api.validateSubscription";
+
 /// Attribute with a token that has not been checked, for selection rules.
 const UNVERIFIED_TOKEN: &str = "jwt";
 
@@ -137,6 +140,27 @@ impl Attempt<'_> {
         self.exchange.subscription = Some(subscription);
     }
 
+    /// Chooses the plan for the client of a token; tells whether it is for it.
+    fn choose_for_client(&mut self, plan: &CompiledPlan, client: &str) -> bool {
+        let subscription = self.subscription_of(client, plan).or_else(|| {
+            let is_taken = self.takes_unsubscribed();
+            is_taken.then(|| Arc::new(unsubscribed(client)))
+        });
+        match subscription {
+            Some(subscription) => {
+                self.choose(plan, subscription);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether this node takes tokens whose clients have no subscription: their issuer knows who may call.
+    fn takes_unsubscribed(&self) -> bool {
+        let setting = self.services.settings.get(VALIDATE_SUBSCRIPTION);
+        setting.is_some_and(|text| text.trim().eq_ignore_ascii_case("false"))
+    }
+
     fn anonymous(&mut self, plan: &CompiledPlan) -> Decision {
         if !self.rule_holds(plan) {
             return Decision::Passes;
@@ -232,10 +256,9 @@ impl Attempt<'_> {
                 return Decision::Passes;
             }
         }
-        let Some(subscription) = self.subscription_of(&client, plan) else {
+        if !self.choose_for_client(plan, &client) {
             return Decision::Refuses;
-        };
-        self.choose(plan, subscription);
+        }
         let verification = verifier.verify(token, self.exchange, self.services);
         Decision::Chosen(match verification {
             Verification::Done(checked) => checked,
@@ -265,10 +288,9 @@ impl Attempt<'_> {
         if !self.rule_holds(plan) {
             return Decision::Passes;
         }
-        let Some(subscription) = self.subscription_of(&client, plan) else {
+        if !self.choose_for_client(plan, &client) {
             return Decision::Refuses;
-        };
-        self.choose(plan, subscription);
+        }
         Decision::Chosen(verifier.accept(token, &answer, self.exchange))
     }
 
@@ -287,6 +309,17 @@ pub(crate) fn anonymous_subscription(address: &str) -> SubscriptionFacts {
         id: address.into(),
         application: Text::constant(ANONYMOUS_APPLICATION),
         client_id: None,
+        metadata: BTreeMap::new(),
+    }
+}
+
+/// What the client of a token is taken for on a node that asks for no subscription: counters and caches still tell
+/// clients apart.
+fn unsubscribed(client: &str) -> SubscriptionFacts {
+    SubscriptionFacts {
+        id: client.into(),
+        application: client.into(),
+        client_id: Some(client.into()),
         metadata: BTreeMap::new(),
     }
 }

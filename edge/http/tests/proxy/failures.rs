@@ -44,6 +44,59 @@ fn the_body_of_an_error_follows_accept() {
 }
 
 #[test]
+fn the_body_of_an_error_after_the_call_follows_accept_too() {
+    let upstream = Upstream::echo("a");
+    let with_response_step = |id: &str, path: &str| {
+        let mut definition = api(id, path, &[&upstream.url()]);
+        let step = json!({"policy": "policy-interrupt", "enabled": true,
+            "configuration": {"errorKey": "BROKEN", "message": "Broken"}});
+        definition["flows"] = json!([{"name": "f", "enabled": true, "response": [step]}]);
+        definition
+    };
+    let plain = with_response_step("plain", "/plain");
+    let mut templated = with_response_step("templated", "/templated");
+    templated["responseTemplates"] = json!({"BROKEN": {
+        "application/json": {"status": 418, "body": "{\"path\":\"{#request.pathInfo}\"}"},
+        "*/*": {"status": 419, "body": "{#response.status}"},
+    }});
+    let edge = Edge::serving(vec![plain, templated]);
+    let json = r#"{"message":"Broken","http_status_code":500}"#;
+    for (path, accept, expected) in [
+        ("/plain", None, (500, "text/plain", "Broken")),
+        ("/plain", Some("text/html"), (500, "text/plain", "Broken")),
+        (
+            "/plain",
+            Some("application/json"),
+            (500, "application/json", json),
+        ),
+        (
+            "/plain",
+            Some("text/html, */*;q=0.1"),
+            (500, "application/json", json),
+        ),
+        (
+            "/templated/x",
+            Some("application/json"),
+            (418, "application/json", r#"{"path":"/x"}"#),
+        ),
+        ("/templated/x", Some("text/html"), (419, "text/html", "200")),
+    ] {
+        let fields: Vec<(&str, &str)> = accept
+            .map(|accept| ("Accept", accept))
+            .into_iter()
+            .collect();
+        let answer = get(edge.address, path, &fields);
+        let found = (
+            answer.status,
+            answer.header("content-type").unwrap_or_default(),
+            answer.body.as_str(),
+        );
+        assert_eq!(found, expected, "{path} {accept:?}");
+    }
+    assert_eq!(upstream.served(), 6);
+}
+
+#[test]
 fn an_endpoint_that_refuses_connections_is_502_and_the_connection_closes() {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()

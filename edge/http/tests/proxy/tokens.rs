@@ -1,9 +1,12 @@
 //! Plans with signed tokens: whose subscription counts, and that nothing falls back.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tidegate_model::SubscriptionObject;
+use tidegate_edge_http::GatewaySettings;
+use tidegate_model::{Secret, SubscriptionObject};
 
 use crate::{
     client::{Answer, get},
@@ -95,6 +98,40 @@ fn the_client_of_a_token_needs_a_subscription_to_the_plan() {
         assert_eq!(answer.body, "GATEWAY_PLAN_UNRESOLVABLE", "{token:?}");
     }
     assert_eq!(get(edge.address, "/", &[]).status, 200);
+}
+
+#[test]
+fn a_node_may_take_tokens_without_subscriptions_and_still_tells_clients_apart() {
+    let upstream = Upstream::echo("a");
+    let mut definition = api("api", "/", &[&upstream.url()]);
+    let limit = json!({"rate": {"limit": 1, "periodTime": 60}});
+    definition["flows"] = json!([{"name": "f", "enabled": true, "request": [
+        {"policy": "rate-limit", "enabled": true, "configuration": limit}]}]);
+    definition["plans"] = json!([key_plan("keys"), token_plan("gold", &json!({}))]);
+    for (setting, statuses) in [
+        ("false", [200, 429, 200, 401]),
+        ("true", [401, 401, 401, 401]),
+    ] {
+        let known = [("api.validateSubscription".to_owned(), setting.to_owned())];
+        let settings = GatewaySettings {
+            policy_settings: Secret::new(Arc::new(BTreeMap::from(known))),
+            ..GatewaySettings::default()
+        };
+        let configuration = snapshot(1, vec![object(definition.clone())], Vec::new());
+        let edge = Edge::with(&configuration, settings, None);
+        let other = "another secret of thirty-two bytes or more";
+        let found = [
+            ("one", SECRET),
+            ("one", SECRET),
+            ("two", SECRET),
+            ("three", other),
+        ]
+        .map(|(client, secret)| with_token(&edge, &token(secret, &json!({"azp": client}))).status);
+        assert_eq!(found, statuses, "{setting}");
+        // A key always needs its subscription.
+        let answer = get(edge.address, "/", &[("X-Gravitee-Api-Key", "unknown")]);
+        assert_eq!(answer.status, 401);
+    }
 }
 
 #[test]

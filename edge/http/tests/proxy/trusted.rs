@@ -114,9 +114,12 @@ fn keys_are_fetched_once_for_all_workers_and_requests() {
 fn asking(issuer: &str, plan_configuration: &Value, target: &Upstream) -> Value {
     let plans = json!([plan("gold", "oauth2", plan_configuration), keyless_plan()]);
     let mut definition = definition(target, &plans);
+    // Expressions in resources are evaluated once, at deployment.
+    definition["properties"] = json!([{"key": "domain", "value": "shop"}]);
     definition["resources"] = json!([
         {"name": "am", "type": "oauth2-am-resource", "enabled": true, "configuration": {
-            "serverURL": issuer, "securityDomain": "shop", "clientId": "gw", "clientSecret": "s"}},
+            "serverURL": issuer, "securityDomain": "{#api.properties['domain']}",
+            "clientId": "gw", "clientSecret": "s"}},
         {"name": "tokens", "type": "cache", "enabled": true, "configuration": {}},
     ]);
     definition

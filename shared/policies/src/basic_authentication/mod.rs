@@ -8,13 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use tidegate_expression::{Needs, Text, Value};
+use tidegate_expression::Needs;
 use tidegate_policy::{
-    AsyncPolicy, CompileContext, Compiled, ConfigError, Exchange, Failure, Identity, Outcome,
-    Phase, PolicyKind, Progress, RequestFacts, Services,
+    AsyncPolicy, CompileContext, Compiled, ConfigError, Exchange, Failure, Outcome, Phase,
+    PolicyKind, Progress, RequestFacts, Services,
 };
 
 pub use config::BasicAuthenticationConfig;
+
+use crate::log_in::{Credentials, compile_providers, find_user, remember};
 
 const REALM: &str = "gravitee.io";
 
@@ -31,13 +33,7 @@ impl PolicyKind for BasicAuthentication {
     type Config = BasicAuthenticationConfig;
 
     fn compile(config: Self::Config, _ctx: &CompileContext<'_>) -> Result<Compiled, ConfigError> {
-        if config.authentication_providers.is_empty() {
-            return Err(ConfigError::new(
-                "authenticationProviders",
-                "an empty list",
-                "names of authentication resources",
-            ));
-        }
+        let providers = compile_providers(config.authentication_providers)?;
         let realm = config.realm.as_deref().filter(|realm| !realm.is_empty());
         let realm = realm.unwrap_or(REALM);
         let escaped = realm.replace('\\', "\\\\").replace('"', "\\\"");
@@ -46,7 +42,7 @@ impl PolicyKind for BasicAuthentication {
                 ConfigError::new("realm", format!("{realm:?}"), "text of visible characters")
             })?;
         let policy = PasswordCheck {
-            providers: config.authentication_providers.into(),
+            providers,
             challenge,
         };
         Ok(Compiled::asynchronous(policy, Needs::NONE))
@@ -57,11 +53,6 @@ impl PolicyKind for BasicAuthentication {
 struct PasswordCheck {
     providers: Box<[String]>,
     challenge: HeaderValue,
-}
-
-struct Credentials {
-    user: String,
-    password: String,
 }
 
 /// Reads the credentials of `Authorization`.
@@ -86,21 +77,10 @@ impl PasswordCheck {
         exchange: &mut Exchange,
         services: &Services,
     ) -> Outcome {
-        let Credentials { user, password } = credentials;
-        let mut cause = "no provider knows this user with this password".to_owned();
-        for name in &self.providers {
-            let answer = match exchange.api.resources.authentication(name) {
-                Ok(provider) => provider.authenticate(&user, &password, services).await,
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(Some(identity)) => return remember(identity, exchange),
-                Ok(None) => {}
-                // The next provider may know the user.
-                Err(error) => cause = format!("{name}: {error}"),
-            }
+        match find_user(&self.providers, &credentials, exchange, services).await {
+            Ok(identity) => remember(identity, exchange),
+            Err(cause) => self.refuse(cause),
         }
-        self.refuse(cause)
     }
 
     fn refuse(&self, cause: impl std::fmt::Display) -> Outcome {
@@ -111,19 +91,6 @@ impl PasswordCheck {
                 .with_cause(cause),
         )
     }
-}
-
-/// Sets the attributes `user` and `user.<attribute>`.
-fn remember(identity: Identity, exchange: &mut Exchange) -> Outcome {
-    let attributes = &mut exchange.attributes;
-    attributes.set_platform("user", Value::from(identity.user));
-    for (name, value) in identity.attributes {
-        let name = Text::from(format!("gravitee.attribute.user.{name}"));
-        if !attributes.set(&name, value) {
-            return crate::failures::internal_error("too many attributes");
-        }
-    }
-    Outcome::Continue
 }
 
 impl AsyncPolicy for PasswordCheck {

@@ -105,7 +105,8 @@ impl VerificationKey {
         Self::public(&bytes, signature)
     }
 
-    fn public(bytes: &[u8], signature: Signature) -> Result<Self, KeyError> {
+    /// Reads the DER of a public key.
+    pub(crate) fn public(bytes: &[u8], signature: Signature) -> Result<Self, KeyError> {
         let Check::Public(algorithm) = signature.check() else {
             return Err(KeyError::Unfit);
         };
@@ -115,7 +116,7 @@ impl VerificationKey {
     }
 
     /// Tells whether `signature` over `signed` was made with this key.
-    pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Public(key) => key.verify_sig(signed, signature).is_ok(),
             // Compares in constant time.
@@ -167,21 +168,31 @@ fn public_der(text: &str) -> Result<Vec<u8>, KeyError> {
         let blob = rest.split_whitespace().next().ok_or(KeyError::Malformed)?;
         return ssh_rsa(blob).ok_or(KeyError::Malformed);
     }
-    let Some(section) = pem::first_section(text) else {
+    let sections = pem::sections(text);
+    if sections.is_empty() {
         // Bare Base64 of the DER.
         let bare: String = text.split_whitespace().collect();
         let bare = bare.trim_end_matches('=');
         return STANDARD_NO_PAD
             .decode(bare)
             .map_err(|_error| KeyError::UnknownForm);
-    };
-    match section.label {
-        "PUBLIC KEY" | "RSA PUBLIC KEY" => Ok(section.content),
-        "CERTIFICATE" => x509_parser::parse_x509_certificate(&section.content)
-            .map(|(_, certificate)| certificate.public_key().raw.to_vec())
-            .map_err(|_error| KeyError::Malformed),
-        _ => Err(KeyError::UnknownForm),
     }
+    // A file may hold the private key before its certificate.
+    let public = sections
+        .into_iter()
+        .find_map(|section| match section.label {
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => Some(Ok(section.content)),
+            "CERTIFICATE" => Some(certificate_key(&section.content)),
+            _ => None,
+        });
+    public.unwrap_or(Err(KeyError::UnknownForm))
+}
+
+/// The `SubjectPublicKeyInfo` of a certificate.
+fn certificate_key(certificate: &[u8]) -> Result<Vec<u8>, KeyError> {
+    x509_parser::parse_x509_certificate(certificate)
+        .map(|(_, certificate)| certificate.public_key().raw.to_vec())
+        .map_err(|_error| KeyError::Malformed)
 }
 
 /// The key of an `ssh-rsa` line: three length-prefixed fields (RFC 4253 §6.6).

@@ -43,14 +43,19 @@ pub(super) enum Tried {
     Unknown(Arc<KeySource>),
 }
 
-impl Tried {
-    fn of(is_good: bool) -> Self {
-        if is_good {
-            Self::Good
-        } else {
-            Self::Bad("the signature does not fit".to_owned())
+impl From<Result<(), String>> for Tried {
+    fn from(checked: Result<(), String>) -> Self {
+        match checked {
+            Ok(()) => Self::Good,
+            Err(cause) => Self::Bad(cause),
         }
     }
+}
+
+fn fits(is_good: bool) -> Result<(), String> {
+    is_good
+        .then_some(())
+        .ok_or_else(|| "the signature does not fit".to_owned())
 }
 
 impl Keys {
@@ -105,21 +110,21 @@ impl Keys {
     ) -> Tried {
         let (signed, found) = (token.signed(), token.signature.as_slice());
         match self {
-            Self::Given(key) => Tried::of(key.verifies(signed, found)),
+            Self::Given(key) => fits(key.verifies(signed, found)).into(),
             Self::Computed(template, parsed) => {
                 let text = match template.evaluate_text(exchange) {
                     Ok(Some(text)) => text,
                     Ok(None) => return Tried::Bad("the key evaluates to null".to_owned()),
                     Err(error) => return Tried::Bad(format!("key: {error}")),
                 };
-                parsed.check(&text, signature, signed, found)
+                parsed.check(&text, signature, signed, found).into()
             }
             Self::Settings(parsed) => {
                 let issuer = token.text_claim("iss").unwrap_or_default();
                 let key_id = token.header.kid.as_deref().unwrap_or(DEFAULT_KEY_ID);
                 let name = format!("{SETTING}{issuer}.{key_id}");
                 match services.settings.get(&name) {
-                    Some(text) => parsed.check(text, signature, signed, found),
+                    Some(text) => parsed.check(text, signature, signed, found).into(),
                     None => Tried::Bad(format!("no setting {name}")),
                 }
             }
@@ -141,21 +146,28 @@ impl fmt::Debug for Keys {
 
 /// Keys by the text they were parsed from. Reading takes no lock.
 #[derive(Default)]
-pub(super) struct ParsedKeys(ArcSwap<Vec<Arc<(String, VerificationKey)>>>);
+pub(crate) struct ParsedKeys(ArcSwap<Vec<Arc<(String, VerificationKey)>>>);
 
 impl ParsedKeys {
-    fn check(&self, text: &str, signature: Signature, signed: &[u8], found: &[u8]) -> Tried {
+    /// Checks a signature with the key that a text spells; all calls name the same algorithm.
+    pub(crate) fn check(
+        &self,
+        text: &str,
+        signature: Signature,
+        signed: &[u8],
+        found: &[u8],
+    ) -> Result<(), String> {
         let known: Guard<_> = self.0.load();
         if let Some(entry) = known.iter().find(|entry| entry.0 == text) {
-            return Tried::of(entry.1.verifies(signed, found));
+            return fits(entry.1.verifies(signed, found));
         }
         match VerificationKey::parse(text, signature) {
             Ok(key) => {
                 let is_good = key.verifies(signed, found);
                 self.keep(text, key);
-                Tried::of(is_good)
+                fits(is_good)
             }
-            Err(error) => Tried::Bad(format!("the key is {error}")),
+            Err(error) => Err(format!("the key is {error}")),
         }
     }
 

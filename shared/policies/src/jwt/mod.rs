@@ -21,6 +21,8 @@ use tidegate_policy::{
 
 pub use algorithm::Signature;
 pub use config::{ConfirmationConfig, JwtConfig, KeyResolver, ThumbprintConfig, TypConfig};
+pub(crate) use key::VerificationKey;
+pub(crate) use keys::ParsedKeys;
 pub use token::Token;
 pub use verifier::{JwtVerifier, Verification};
 

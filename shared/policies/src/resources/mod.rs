@@ -7,6 +7,7 @@ mod access_management;
 mod authentication;
 mod cache;
 mod content;
+mod expressions;
 mod oauth2;
 mod registry;
 #[cfg(test)]

@@ -49,6 +49,8 @@ pub struct ResourceKind {
     pub schema: fn() -> Value,
     /// Reads a configuration.
     pub parse: fn(&Value) -> Result<ResourceConfig, ConfigError>,
+    /// Members that are not evaluated at deployment: the resource does it for each call, or they are content.
+    pub late: &'static [&'static str],
 }
 
 /// All kinds of resources.
@@ -57,16 +59,19 @@ pub const RESOURCE_KINDS: &[ResourceKind] = &[
         name: "cache",
         schema: schema::<CacheConfig>,
         parse: |value| parse(value).map(ResourceConfig::Cache),
+        late: &[],
     },
     ResourceKind {
         name: "cache-redis",
         schema: schema::<RedisCacheConfig>,
         parse: |value| redis(value).map(ResourceConfig::RedisCache),
+        late: &[],
     },
     ResourceKind {
         name: "oauth2",
         schema: schema::<OAuth2ServerConfig>,
         parse: |value| server(value).map(|config| ResourceConfig::OAuth2(Box::new(config))),
+        late: &[],
     },
     ResourceKind {
         name: "oauth2-am-resource",
@@ -76,31 +81,37 @@ pub const RESOURCE_KINDS: &[ResourceKind] = &[
             absolute("serverURL", &config.server_url)?;
             Ok(ResourceConfig::AccessManagement(config))
         },
+        late: &[],
     },
     ResourceKind {
         name: "oauth2-keycloak-resource",
         schema: schema::<KeycloakConfig>,
         parse: |value| keycloak(value).map(ResourceConfig::Keycloak),
+        late: &[],
     },
     ResourceKind {
         name: "auth-provider-inline-resource",
         schema: schema::<InlineUsersConfig>,
         parse: |value| parse(value).map(ResourceConfig::InlineUsers),
+        late: &[],
     },
     ResourceKind {
         name: "auth-provider-http-resource",
         schema: schema::<HttpUsersConfig>,
         parse: |value| http_users(value).map(ResourceConfig::HttpUsers),
+        late: &["headers", "body", "condition"],
     },
     ResourceKind {
         name: "auth-provider-ldap-resource",
         schema: schema::<LdapUsersConfig>,
         parse: |value| ldap(value).map(ResourceConfig::LdapUsers),
+        late: &[],
     },
     ResourceKind {
         name: "content-provider-inline-resource",
         schema: schema::<InlineContentConfig>,
         parse: |value| parse(value).map(ResourceConfig::InlineContent),
+        late: &["content"],
     },
     ResourceKind {
         name: "content-provider-http-resource",
@@ -110,6 +121,7 @@ pub const RESOURCE_KINDS: &[ResourceKind] = &[
             absolute("url", &config.url)?;
             Ok(ResourceConfig::HttpContent(config))
         },
+        late: &[],
     },
     ResourceKind {
         name: "schema-registry-confluent",

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{RESOURCE_KINDS, find_resource};
-use crate::testing::example;
+use crate::testing::{example, exchange};
 
 #[test]
 fn the_example_of_the_readme_loads() {
@@ -11,6 +11,37 @@ fn the_example_of_the_readme_loads() {
     for resource in resources.as_array().unwrap() {
         let kind = find_resource(resource["type"].as_str().unwrap()).unwrap();
         (kind.parse)(&resource["configuration"]).unwrap();
+    }
+}
+
+#[test]
+fn expressions_are_evaluated_at_deployment_but_for_those_of_calls() {
+    let exchange = exchange();
+    let kind = find_resource("auth-provider-http-resource").unwrap();
+    let configuration = json!({
+        "url": "https://{#api.name}.test/{#api.properties['limit']}", "body": "{#username}",
+        "headers": [{"name": "X", "value": "{#username}"}]
+    });
+    assert_eq!(kind.has_expressions(&configuration), Ok(true));
+    let found = kind.evaluated(&configuration, &exchange).unwrap();
+    assert_eq!(found["url"], "https://Shop.test/10");
+    assert_eq!(found["body"], "{#username}");
+    assert_eq!(found["headers"], configuration["headers"]);
+    let kind = find_resource("auth-provider-inline-resource").unwrap();
+    let configuration = json!({"users": [
+        {"username": "a", "password": "{#api.properties['limit']}", "roles": ["{#api.id}"]}]});
+    let found = kind.evaluated(&configuration, &exchange).unwrap();
+    let expected = json!([{"username": "a", "password": "10", "roles": ["shop"]}]);
+    assert_eq!(found["users"], expected);
+    let plain = json!({"users": [{"username": "{0}", "password": "{ }"}]});
+    assert_eq!(kind.has_expressions(&plain), Ok(false));
+    for (text, path) in [
+        ("{#a +}", "users[0].password"),
+        ("{#nothing}", "users[0].password"),
+    ] {
+        let configuration = json!({"users": [{"username": "a", "password": text}]});
+        let error = kind.evaluated(&configuration, &exchange).unwrap_err();
+        assert_eq!(error.path, path);
     }
 }
 

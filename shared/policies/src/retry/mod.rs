@@ -61,7 +61,9 @@ fn bounded(
     default: u64,
     max: u64,
 ) -> Result<u64, ConfigError> {
-    let number = number.map_or(default, |number| number.0);
+    // Zero is how forms write nothing.
+    let number = number.map(|number| number.0).filter(|number| *number > 0);
+    let number = number.unwrap_or(default);
     if number <= max {
         return Ok(number);
     }
@@ -172,11 +174,10 @@ impl Attempts {
             Attempt::Good => return Ok(()),
             Attempt::Bad if self.gives_last => return Ok(()),
             Attempt::Bad => None,
-            Attempt::Failed(failure) if self.gives_last => return Err(failure),
             Attempt::Failed(failure) => failure.cause,
         };
         inner.discard_response(exchange);
-        let mut failure = Failure::new(StatusCode::BAD_GATEWAY).with_message("Bad Gateway");
+        let mut failure = Failure::new(StatusCode::BAD_GATEWAY);
         failure.cause = cause;
         Err(Box::new(failure))
     }

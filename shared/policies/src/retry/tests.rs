@@ -65,18 +65,29 @@ fn when_no_call_was_good_the_client_gets_502_or_the_last_response() {
     let failure = without.result.unwrap_err();
     assert_eq!(failure.status, 502);
     assert!(failure.key.is_none());
+    assert!(failure.message.is_none(), "no message, no body");
     assert_eq!(without.endpoint.calls, 2);
     let with = ran(&configuration(true), &[DOWN, DOWN]);
     with.result.unwrap();
     assert_eq!(with.exchange.response.status, 503);
     let silent = ran(&configuration(true), &[DOWN, Answer::Failure(504)]);
-    assert_eq!(silent.result.unwrap_err().status, 504);
+    assert_eq!(silent.result.unwrap_err().status, 502);
+}
+
+#[test]
+fn zero_stands_for_the_defaults() {
+    let configuration =
+        json!({"condition": "{#response.status >= 500}", "maxRetries": 0, "timeout": 0});
+    let ran = ran(&configuration, &[DOWN, UP]);
+    ran.result.unwrap();
+    assert_eq!(ran.endpoint.calls, 2);
+    assert_eq!(ran.sleeps[0], Duration::from_secs(1));
 }
 
 #[test]
 fn a_condition_may_read_the_body() {
-    let configuration = json!({"condition": "{#response.content == 'down'}", "maxRetries": 0});
-    assert!(ran(&configuration, &[DOWN]).result.is_err());
+    let configuration = json!({"condition": "{#response.content == 'down'}", "maxRetries": 1});
+    assert!(ran(&configuration, &[DOWN, DOWN]).result.is_err());
     assert!(ran(&configuration, &[UP]).result.is_ok());
 }
 
