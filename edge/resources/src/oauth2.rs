@@ -103,7 +103,7 @@ impl OAuth2Server {
                 client: None,
                 token: vec![TokenPlace::Bearer],
             },
-            options: options(true),
+            options: options(true, config.use_system_proxy == Some(true)),
             scope_separator: config.scope_separator.clone().unwrap_or(" ".to_owned()),
             user_claim: user_claim(&config.user_claim),
         })
@@ -124,7 +124,7 @@ impl OAuth2Server {
         Ok(Self {
             introspection: by_form(endpoint_url("serverURL", &base, introspection)?, client),
             user_info: by_bearer(endpoint_url("serverURL", &base, user_info)?),
-            options: options(true),
+            options: options(true, false),
             scope_separator: " ".to_owned(),
             user_claim: user_claim(&config.user_claim),
         })
@@ -145,7 +145,7 @@ impl OAuth2Server {
         Ok(Self {
             introspection: by_form(endpoint_url(path, &base, "/token/introspect")?, client),
             user_info: by_bearer(endpoint_url(path, &base, "/userinfo")?),
-            options: options(config.trust_all != Some(true)),
+            options: options(config.trust_all != Some(true), false),
             scope_separator: " ".to_owned(),
             user_claim: user_claim(&config.user_claim),
         })
@@ -283,8 +283,9 @@ fn by_bearer(url: Uri) -> Endpoint {
     }
 }
 
-fn options(verify_peer: bool) -> Arc<CallOptions> {
+fn options(verify_peer: bool, use_system_proxy: bool) -> Arc<CallOptions> {
     Arc::new(CallOptions {
+        use_system_proxy,
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         response_bytes_max: ANSWER_BYTES_MAX,

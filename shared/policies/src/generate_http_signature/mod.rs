@@ -89,7 +89,7 @@ struct Signing {
 
 impl Signing {
     /// Writes the parameters of the signature, without the name of the scheme.
-    fn parameters(&self, exchange: &Exchange) -> Result<String, Failure> {
+    fn parameters(&self, exchange: &Exchange) -> Result<String, Box<Failure>> {
         let request = &exchange.request;
         let text = |template: &Template, name: &str| match template.evaluate_text(exchange) {
             Ok(Some(text)) if !text.is_empty() => Ok(text.into_owned()),
@@ -129,7 +129,7 @@ impl Signing {
         Ok(parameters)
     }
 
-    fn header(&self, exchange: &Exchange) -> Result<(HeaderName, HeaderValue), Failure> {
+    fn header(&self, exchange: &Exchange) -> Result<(HeaderName, HeaderValue), Box<Failure>> {
         let parameters = self.parameters(exchange)?;
         let (name, value) = match self.scheme {
             SignatureScheme::Authorization => (AUTHORIZATION, format!("Signature {parameters}")),
@@ -142,18 +142,17 @@ impl Signing {
 }
 
 /// A header that the client should have sent.
-fn missing(name: &str) -> Failure {
+fn missing(name: &str) -> Box<Failure> {
     let message = format!("Unable to generate HTTP Signature: those headers are missing [{name}]");
-    Failure::new(StatusCode::BAD_REQUEST)
-        .with_key(IMPOSSIBLE_GENERATION)
-        .with_message(message)
+    let failure = Failure::new(StatusCode::BAD_REQUEST).with_key(IMPOSSIBLE_GENERATION);
+    Box::new(failure.with_message(message))
 }
 
-fn impossible(cause: impl std::fmt::Display) -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR)
+fn impossible(cause: impl std::fmt::Display) -> Box<Failure> {
+    let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR)
         .with_key(IMPOSSIBLE_GENERATION)
-        .with_message("Unable to generate HTTP Signature")
-        .with_cause(cause)
+        .with_message("Unable to generate HTTP Signature");
+    Box::new(failure.with_cause(cause))
 }
 
 impl InlinePolicy for Signing {
@@ -163,7 +162,7 @@ impl InlinePolicy for Signing {
                 exchange.request.headers.set(name, value);
                 Outcome::Continue
             }
-            Err(failure) => Outcome::fail(failure),
+            Err(failure) => Outcome::Fail(failure),
         }
     }
 }

@@ -30,7 +30,7 @@ impl SigningKey {
         if let Some(algorithm) = signature.secret_algorithm() {
             let secret = secret(config)?;
             let signer = Signer::from_secret(&secret, algorithm);
-            let signer = signer.map_err(|error| wrong(error, signature))?;
+            let signer = signer.map_err(|error| wrong(error.to_string(), signature))?;
             return Ok(Some(Self {
                 signer,
                 chain: Vec::new(),
@@ -92,19 +92,19 @@ fn from_store(store: &[u8], config: &GenerateJwtConfig) -> Result<SigningKey, Co
         alias: config.alias.as_deref(),
     };
     let Identity { chain, key } =
-        identity(store, access).map_err(|error| wrong(error, config.signature))?;
+        identity(store, access).map_err(|error| wrong(error.to_string(), config.signature))?;
     let chain = chain.iter().map(|certificate| certificate.to_vec());
     ready(&key, chain.collect(), config.signature)
 }
 
 fn ready(key: &[u8], chain: Vec<Vec<u8>>, signature: Signature) -> Result<SigningKey, ConfigError> {
     let signer = Signer::from_der(key, signature);
-    let signer = signer.map_err(|error: SignerError| wrong(error, signature))?;
+    let signer = signer.map_err(|error: SignerError| wrong(error.to_string(), signature))?;
     Ok(SigningKey { signer, chain })
 }
 
 /// Never shows the content: it may be the key.
-fn wrong(found: impl ToString, signature: Signature) -> ConfigError {
+fn wrong(found: impl Into<String>, signature: Signature) -> ConfigError {
     let expected = format!("a private key or secret for {}", signature.name());
-    ConfigError::new("content", found.to_string(), expected)
+    ConfigError::new("content", found, expected)
 }

@@ -27,7 +27,7 @@ pub(super) enum SignerError {
 
 /// A key for one algorithm.
 pub(super) enum Signer {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
     Curve(Box<EcdsaKeyPair>),
     Ed25519(Box<Ed25519KeyPair>),
@@ -43,7 +43,7 @@ impl Signer {
         if secret.len() < bytes_min {
             return Err(SignerError::TooShort(bytes_min));
         }
-        Ok(Self::Secret(hmac::Key::new(algorithm, secret)))
+        Ok(Self::Secret(Box::new(hmac::Key::new(algorithm, secret))))
     }
 
     /// A key from DER: PKCS#8, for RSA also PKCS#1, for curves also SEC1.

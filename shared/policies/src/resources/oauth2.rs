@@ -64,6 +64,9 @@ pub struct OAuth2ServerConfig {
     /// Member of the answer that names the user. Default `sub`.
     #[serde(default)]
     pub user_claim: Option<String>,
+    /// Whether the server is called through the proxy of the node. Default false.
+    #[serde(default)]
+    pub use_system_proxy: Option<bool>,
 }
 
 /// Method of a call.
