@@ -131,6 +131,7 @@ pub const RESOURCE_KINDS: &[ResourceKind] = &[
             absolute("registryUrl", &config.registry_url)?;
             Ok(ResourceConfig::SchemaRegistry(config))
         },
+        late: &[],
     },
 ];
 
