@@ -529,6 +529,63 @@ fn a_schema_that_grows_by_its_groups_is_refused() {
 }
 
 #[test]
+fn chains_of_types_and_groups_are_bounded() {
+    let simple = |level: usize| {
+        format!(
+            "<xs:simpleType name='a{level}'><xs:restriction base='a{}'/></xs:simpleType>",
+            level + 1
+        )
+    };
+    let complex = |level: usize| {
+        let below = level + 1;
+        format!(
+            "<xs:complexType name='a{level}'><xs:complexContent><xs:extension base='a{below}'><xs:sequence>\
+             <xs:element name='x{level}'/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>"
+        )
+    };
+    let group = |level: usize| {
+        let below = level + 1;
+        format!(
+            "<xs:group name='a{level}'><xs:sequence><xs:group ref='a{below}'/></xs:sequence></xs:group>"
+        )
+    };
+    let attributes = |level: usize| {
+        let below = level + 1;
+        format!(
+            "<xs:attributeGroup name='a{level}'><xs:attributeGroup ref='a{below}'/></xs:attributeGroup>"
+        )
+    };
+    let union = |level: usize| {
+        format!(
+            "<xs:simpleType name='a{level}'><xs:union memberTypes='a{}'/></xs:simpleType>",
+            level + 1
+        )
+    };
+    let ends = [
+        "<xs:simpleType name='aEND'><xs:restriction base='xs:int'/></xs:simpleType>",
+        "<xs:complexType name='aEND'><xs:sequence/></xs:complexType>",
+        "<xs:group name='aEND'><xs:sequence/></xs:group>",
+        "<xs:attributeGroup name='aEND'/>",
+        "<xs:simpleType name='aEND'><xs:restriction base='xs:int'/></xs:simpleType>",
+    ];
+    let links: [&dyn Fn(usize) -> String; 5] = [&simple, &complex, &group, &attributes, &union];
+    for (link, end) in links.into_iter().zip(ends) {
+        for (length, is_good) in [(20, true), (5000, false)] {
+            let mut body: String = (0..length).map(link).collect();
+            body.push_str(&end.replace("END", &length.to_string()));
+            let compiled = Schema::compile(&schema(&body));
+            assert_eq!(
+                compiled.is_ok(),
+                is_good,
+                "{}: {:?}",
+                link(0),
+                compiled.err()
+            );
+        }
+    }
+}
+
+#[test]
 fn documents_that_are_no_xml_or_hostile_are_malformed() {
     let schema = compiled("<xs:element name='r' type='xs:string'/>");
     let deep = format!(

@@ -68,7 +68,9 @@ impl<'n> Compiler<'n> {
             }
         }
         self.inserting.push(name.clone());
-        let declared = self.declared_attributes(&group.children);
+        let declared = self.deeper(group, |compiler| {
+            compiler.declared_attributes(&group.children)
+        });
         self.inserting.pop();
         declared
     }

@@ -46,9 +46,9 @@ impl<'n> Compiler<'n> {
     }
 
     fn particles(&mut self, node: &'n Node) -> Result<Vec<Particle>, SchemaError> {
-        node.children
-            .iter()
-            .map(|child| self.particle(child))
+        let parts = node.children.iter();
+        parts
+            .map(|child| self.deeper(node, |compiler| compiler.particle(child)))
             .collect()
     }
 
@@ -69,7 +69,7 @@ impl<'n> Compiler<'n> {
             return Err(group.error(&body.name, "sequence, choice or all"));
         }
         self.inserting.push(name.clone());
-        let particle = self.particle(body);
+        let particle = self.deeper(group, |compiler| compiler.particle(body));
         self.inserting.pop();
         Ok(particle?.term)
     }

@@ -25,6 +25,10 @@ pub(crate) const ANY_SIMPLE_TYPE: TypeId = TypeId(0);
 /// Most parts of content models and attributes of types, all groups inserted.
 const PARTS_MAX: usize = 100_000;
 
+/// Deepest nesting of what is compiled: types in types, their bases, groups inserted. It bounds recursion here and
+/// wherever types and content models are walked.
+const NESTING_MAX: usize = 96;
+
 /// What a global type is while it is compiled.
 enum State<'n> {
     Waiting(&'n Node),
@@ -50,6 +54,7 @@ pub(crate) struct Compiler<'n> {
     inserting: Vec<Name>,
     /// Parts that may still be added.
     parts_left: usize,
+    nesting: usize,
     any_type: TypeId,
 }
 
@@ -103,6 +108,7 @@ impl<'n> Compiler<'n> {
             attribute_groups: HashMap::new(),
             inserting: Vec::new(),
             parts_left: PARTS_MAX,
+            nesting: 0,
             any_type: ANY_SIMPLE_TYPE,
         };
         compiler.add_builtins();
@@ -327,6 +333,22 @@ impl<'n> Compiler<'n> {
         }
     }
 
+    /// Compiles something inside of something else.
+    fn deeper<T>(
+        &mut self,
+        node: &Node,
+        compile: impl FnOnce(&mut Self) -> Result<T, SchemaError>,
+    ) -> Result<T, SchemaError> {
+        if self.nesting >= NESTING_MAX {
+            let expected = format!("at most {NESTING_MAX} levels of types, bases and groups");
+            return Err(node.error("deep nesting", expected));
+        }
+        self.nesting += 1;
+        let compiled = compile(self);
+        self.nesting -= 1;
+        compiled
+    }
+
     /// Finds a type by its name; it may not be compiled yet.
     fn type_id(&self, name: &Name, node: &Node) -> Result<TypeId, SchemaError> {
         let known = self.type_names.get(name).copied();
@@ -354,12 +376,14 @@ impl<'n> Compiler<'n> {
                 return Err(circle);
             }
         };
-        let kind = if *node.name == *"simpleType" {
-            node.allow(&["name", "final"])?;
-            Type::Simple(self.simple_type(node)?)
-        } else {
-            Type::Complex(self.complex_type(node, id)?)
-        };
+        let kind = self.deeper(node, |compiler| {
+            if *node.name == *"simpleType" {
+                node.allow(&["name", "final"])?;
+                compiler.simple_type(node).map(Type::Simple)
+            } else {
+                compiler.complex_type(node, id).map(Type::Complex)
+            }
+        })?;
         self.types[id.0] = Some(kind);
         self.states.insert(id, State::Ready);
         Ok(())
@@ -368,16 +392,15 @@ impl<'n> Compiler<'n> {
     /// Compiles a type inside of another declaration.
     fn anonymous(&mut self, node: &'n Node) -> Result<TypeId, SchemaError> {
         let id = self.reserve();
-        node.allow(if *node.name == *"simpleType" {
-            &[]
-        } else {
-            &["mixed"]
+        let kind = self.deeper(node, |compiler| {
+            if *node.name == *"simpleType" {
+                node.allow(&[])?;
+                compiler.simple_type(node).map(Type::Simple)
+            } else {
+                node.allow(&["mixed"])?;
+                compiler.complex_type(node, id).map(Type::Complex)
+            }
         })?;
-        let kind = if *node.name == *"simpleType" {
-            Type::Simple(self.simple_type(node)?)
-        } else {
-            Type::Complex(self.complex_type(node, id)?)
-        };
         self.types[id.0] = Some(kind);
         Ok(id)
     }
