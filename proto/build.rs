@@ -7,6 +7,7 @@ use prost::Message as _;
 const FILES: &[&str] = &[
     "tidegate/admin/v1/api.proto",
     "tidegate/admin/v1/application.proto",
+    "tidegate/admin/v1/asset.proto",
     "tidegate/admin/v1/cluster.proto",
     "tidegate/admin/v1/edge.proto",
     "tidegate/admin/v1/subscription.proto",

@@ -45,6 +45,17 @@ pub(crate) const APPLICATION_COLUMNS: &[Column] = &[
     wide("CREATED", "createdAt"),
 ];
 
+pub(crate) const ASSET_COLUMNS: &[Column] = &[
+    column("NAME", "name"),
+    column("DEPLOYMENT", "deploymentState"),
+    column("NUMBER", "deploymentNumber"),
+    column("ALIAS", "alias"),
+    column("ERROR", "error"),
+    wide("FETCHED", "fetchedAt"),
+    wide("ETAG", "etag"),
+    column("ID", "id"),
+];
+
 pub(crate) const SUBSCRIPTION_COLUMNS: &[Column] = &[
     column("ID", "id"),
     column("STATUS", "status"),
@@ -101,8 +112,68 @@ pub(crate) const MEMBER_COLUMNS: &[Column] = &[
     wide("MATCHED", "matchedIndex"),
 ];
 
+/// The name of a kind of asset.
+pub(crate) fn asset_kind(kind: pb::AssetKind) -> &'static str {
+    match kind {
+        pb::AssetKind::Unspecified => "",
+        pb::AssetKind::SharedPolicyGroup => "shared-policy-group",
+        pb::AssetKind::Dictionary => "dictionary",
+        pb::AssetKind::Organization => "organization",
+    }
+}
+
+/// The kind of asset that a manifest is of.
+pub(crate) fn kind_of_manifest(kind: &str) -> Option<pb::AssetKind> {
+    match kind {
+        "SharedPolicyGroup" => Some(pb::AssetKind::SharedPolicyGroup),
+        "Dictionary" => Some(pb::AssetKind::Dictionary),
+        "Organization" => Some(pb::AssetKind::Organization),
+        _ => None,
+    }
+}
+
+/// An asset; its document and entries only if the message has them.
+pub(crate) fn asset(asset: &pb::Asset) -> Value {
+    let state = match (asset.deployed, asset.in_sync) {
+        (false, _) => "UNDEPLOYED",
+        (true, true) => "DEPLOYED",
+        (true, false) => "NEED_REDEPLOY",
+    };
+    let mut value = json!({
+        "kind": asset_kind(asset.kind()),
+        "id": asset.id,
+        "name": asset.name,
+        "alias": asset.alias,
+        "deploymentState": state,
+        "deploymentNumber": asset.deployment_number,
+        "usedBy": asset.used_by,
+        "etag": asset.etag,
+        "createdAt": timestamp::to_text(asset.created_ms),
+        "updatedAt": timestamp::to_text(asset.updated_ms),
+    });
+    if let Some(feed) = &asset.feed {
+        feed_into(feed, &mut value);
+    }
+    if !asset.document.is_empty() {
+        value["document"] = serde_json::from_slice(&asset.document).unwrap_or_default();
+    }
+    value
+}
+
+/// What was fetched, and why it was not lately.
+fn feed_into(feed: &pb::Feed, value: &mut Value) {
+    let time = |ms: u64| (ms > 0).then(|| timestamp::to_text(ms));
+    value["fetchedAt"] = json!(time(feed.fetched_ms));
+    value["error"] = json!(feed.error);
+    value["failingSince"] = json!(time(feed.failing_since_ms));
+    if !feed.entries.is_empty() {
+        let entries: std::collections::BTreeMap<_, _> = feed.entries.iter().collect();
+        value["entries"] = json!(entries);
+    }
+}
+
 pub(crate) fn api(api: &pb::Api) -> Value {
-    json!({
+    let mut value = json!({
         "id": api.id,
         "name": api.name,
         "version": api.version,
@@ -116,7 +187,13 @@ pub(crate) fn api(api: &pb::Api) -> Value {
         "etag": api.etag,
         "createdAt": timestamp::to_text(api.created_ms),
         "updatedAt": timestamp::to_text(api.updated_ms),
-    })
+    });
+    if let Some(feed) = &api.feed {
+        let mut fetched = json!({});
+        feed_into(feed, &mut fetched);
+        value["dynamicProperties"] = fetched;
+    }
+    value
 }
 
 pub(crate) fn plan(plan: &pb::Plan) -> Value {

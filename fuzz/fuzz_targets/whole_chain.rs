@@ -117,6 +117,7 @@ fn start() -> SocketAddr {
         started: true,
         deployment_number: 1,
         deployed_ms: 0,
+        groups: Default::default(),
     };
     let configuration = ConfigSnapshot {
         environment: "DEFAULT".to_owned(),
@@ -124,6 +125,7 @@ fn start() -> SocketAddr {
         revision: Revision(1),
         root: [0; 32],
         apis: vec![Arc::new(object)],
+        shared: Default::default(),
         subscriptions: vec![
             Arc::new(subscription("by-key", "keys")),
             Arc::new(subscription("by-token", "tokens")),

@@ -113,6 +113,32 @@ pub(crate) enum Kind {
     Edge,
     #[value(alias = "tokens")]
     Token,
+    #[value(aliases = ["shared-policy-groups", "group", "groups", "spg"])]
+    SharedPolicyGroup,
+    #[value(alias = "dictionaries")]
+    Dictionary,
+    #[value(alias = "organizations")]
+    Organization,
+}
+
+/// A kind of what is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeployedKind {
+    Api,
+    #[value(aliases = ["group", "spg"])]
+    SharedPolicyGroup,
+    Dictionary,
+    Organization,
+}
+
+/// Something that is deployed, by kind and name.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Deployed {
+    /// Id or name
+    pub name: String,
+    /// What it is
+    #[arg(long, short, value_enum, default_value_t = DeployedKind::Api)]
+    pub kind: DeployedKind,
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,7 +156,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Show what apply would change
     Diff(FilesArgs),
-    /// Print an API definition
+    /// Print the definition of an API, or of what APIs share
     Export(ExportArgs),
     /// List resources of a kind, or show one
     Get { kind: Kind, name: Option<String> },
@@ -151,10 +177,12 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 0)]
         after: u64,
     },
-    /// Publish the draft of an API to the edges
+    /// Publish a draft to the edges
     Deploy(DeployArgs),
-    /// List the deployments of an API
-    History { api: String },
+    /// Take a shared policy group, a dictionary or the organisation's flows off the edges
+    Undeploy(Deployed),
+    /// List the deployments of an API, or of what APIs share
+    History(Deployed),
     /// Compare two deployments, or one with the draft (0)
     Compare {
         api: String,
@@ -167,10 +195,10 @@ pub(crate) enum Command {
     },
     /// Deploy the content of an earlier deployment again
     Rollback(RollbackArgs),
-    /// Start serving a stopped API
-    Start { api: String },
-    /// Stop serving an API without forgetting it
-    Stop { api: String },
+    /// Start serving a stopped API, or fetching a dictionary
+    Start(Deployed),
+    /// Stop serving an API, or fetching a dictionary, without forgetting it
+    Stop(Deployed),
     /// List edge gateways
     Edges {
         #[command(subcommand)]
@@ -244,7 +272,7 @@ pub(crate) struct ApplyArgs {
     /// Validate and show the outcome without storing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Deploy every API after storing it
+    /// Deploy everything after storing it
     #[arg(long)]
     pub deploy: bool,
     /// Label of the deployments, at most 32 characters
@@ -263,7 +291,8 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
-    pub api: String,
+    #[command(flatten)]
+    pub what: Deployed,
     /// Spelling to write
     #[arg(long, value_enum, default_value_t = Spelling::Tidegate)]
     pub format: Spelling,
@@ -274,7 +303,8 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeployArgs {
-    pub api: String,
+    #[command(flatten)]
+    pub what: Deployed,
     /// At most 32 characters
     #[arg(long)]
     pub label: Option<String>,

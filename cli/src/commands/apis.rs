@@ -5,9 +5,9 @@ use tidegate_proto::admin::v1::{
     StartApiRequest, StopApiRequest, api_service_client::ApiServiceClient,
 };
 
-use super::idempotency_key;
+use super::{assets, idempotency_key};
 use crate::{
-    args::{ExportArgs, Global, Spelling},
+    args::{Deployed, ExportArgs, Global, Spelling},
     connection::{self, Cluster},
     failure::Failure,
     output, render,
@@ -25,9 +25,12 @@ pub(super) async fn client(global: &Global) -> Result<ApiServiceClient<Cluster>,
 }
 
 pub(super) async fn export(global: &Global, args: ExportArgs) -> Result<(), Failure> {
+    if let Some(kind) = assets::wire(args.what.kind) {
+        return assets::export(global, kind, args).await;
+    }
     let request = ExportApiRequest {
         environment: global.environment.clone(),
-        api: args.api,
+        api: args.what.name,
         spelling: match args.format {
             Spelling::Tidegate => WireSpelling::Tidegate,
             Spelling::Gravitee => WireSpelling::Gravitee,
@@ -44,20 +47,28 @@ pub(super) async fn export(global: &Global, args: ExportArgs) -> Result<(), Fail
     output::raw(&exported.content)
 }
 
-pub(super) async fn start(global: &Global, api: String) -> Result<(), Failure> {
+pub(super) async fn start(global: &Global, what: Deployed) -> Result<(), Failure> {
+    if let Some(kind) = assets::wire(what.kind) {
+        let remarks = assets::Remarks::default();
+        let deployment = assets::deploy(global, kind, what.name, remarks).await?;
+        return output::one(global.output, &render::deployment(&deployment));
+    }
     let request = StartApiRequest {
         environment: global.environment.clone(),
-        api,
+        api: what.name,
         idempotency_key: idempotency_key(),
     };
     let api = client(global).await?.start_api(request).await?.into_inner();
     output::one(global.output, &render::api(&api))
 }
 
-pub(super) async fn stop(global: &Global, api: String) -> Result<(), Failure> {
+pub(super) async fn stop(global: &Global, what: Deployed) -> Result<(), Failure> {
+    if assets::wire(what.kind).is_some() {
+        return assets::undeploy(global, what).await;
+    }
     let request = StopApiRequest {
         environment: global.environment.clone(),
-        api,
+        api: what.name,
         idempotency_key: idempotency_key(),
     };
     let api = client(global).await?.stop_api(request).await?.into_inner();

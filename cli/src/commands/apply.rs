@@ -5,7 +5,10 @@ use tidegate_proto::admin::v1::{
     ApplyRequest, ApplyResponse, ApplyResult, api_service_client::ApiServiceClient,
 };
 
-use super::{deployments, idempotency_key, sources};
+use super::{
+    deployments::{self, Whose},
+    idempotency_key, sources,
+};
 use crate::{
     args::{ApplyArgs, FilesArgs, Format, Global},
     connection,
@@ -31,7 +34,11 @@ pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<(), Failur
     }
     for result in &response.results {
         if let Some(deployment) = &result.deployment {
-            deployments::wait(global, &result.id, deployment.number).await?;
+            let whose = match render::kind_of_manifest(&result.kind) {
+                None => Whose::Api,
+                Some(kind) => Whose::of_asset(kind),
+            };
+            deployments::wait(global, whose, &result.id, deployment.number).await?;
         }
     }
     Ok(())

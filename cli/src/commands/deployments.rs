@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate_proto::admin::v1::{
-    CompareApiRequest, DeployApiRequest, Deployment, DeploymentProgress, ListDeploymentsRequest,
-    RollbackApiRequest, WatchDeploymentRequest, api_service_client::ApiServiceClient,
-    edge_progress::Phase,
+    AssetKind, CompareApiRequest, DeployApiRequest, Deployment, DeploymentProgress,
+    ListDeploymentsRequest, RollbackApiRequest, WatchDeploymentRequest,
+    api_service_client::ApiServiceClient, edge_progress::Phase,
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{apis, idempotency_key};
+use super::{apis, assets, idempotency_key};
 use crate::{
-    args::{DeployArgs, Format, Global, RollbackArgs},
+    args::{DeployArgs, Deployed, Format, Global, RollbackArgs},
     connection,
     failure::Failure,
     output, render,
@@ -24,9 +24,18 @@ const PAGE_SIZE: u32 = 500;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) async fn deploy(global: &Global, args: DeployArgs) -> Result<(), Failure> {
+    if let Some(kind) = assets::wire(args.what.kind) {
+        let remarks = assets::Remarks {
+            label: args.label,
+            message: args.message,
+            if_match: args.if_match,
+        };
+        let deployment = assets::deploy(global, kind, args.what.name, remarks).await?;
+        return settle(global, Whose::of_asset(kind), &deployment, args.wait).await;
+    }
     let request = DeployApiRequest {
         environment: global.environment.clone(),
-        api: args.api,
+        api: args.what.name,
         label: args.label.unwrap_or_default(),
         message: args.message.unwrap_or_default(),
         if_match: args.if_match.unwrap_or_default(),
@@ -37,7 +46,7 @@ pub(super) async fn deploy(global: &Global, args: DeployArgs) -> Result<(), Fail
         .deploy_api(request)
         .await?
         .into_inner();
-    settle(global, &deployment, args.wait).await
+    settle(global, Whose::Api, &deployment, args.wait).await
 }
 
 pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<(), Failure> {
@@ -54,21 +63,45 @@ pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<(), 
         .rollback_api(request)
         .await?
         .into_inner();
-    settle(global, &deployment, args.wait).await
+    settle(global, Whose::Api, &deployment, args.wait).await
 }
 
-async fn settle(global: &Global, deployment: &Deployment, waits: bool) -> Result<(), Failure> {
+/// What a deployment is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whose {
+    Api,
+    /// An asset, by the name of its kind.
+    Asset(&'static str),
+}
+
+impl Whose {
+    pub(super) fn of_asset(kind: AssetKind) -> Self {
+        Self::Asset(render::asset_kind(kind))
+    }
+}
+
+async fn settle(
+    global: &Global,
+    whose: Whose,
+    deployment: &Deployment,
+    waits: bool,
+) -> Result<(), Failure> {
     if waits {
-        wait(global, &deployment.api_id, deployment.number).await?;
+        wait(global, whose, &deployment.api_id, deployment.number).await?;
     }
     output::one(global.output, &render::deployment(deployment))
 }
 
 /// Returns once every entitled edge has the deployment active; fails naming those that refused it.
-pub(super) async fn wait(global: &Global, api: &str, number: u64) -> Result<(), Failure> {
+pub(super) async fn wait(
+    global: &Global,
+    whose: Whose,
+    id: &str,
+    number: u64,
+) -> Result<(), Failure> {
     let deadline = Instant::now() + global.timeout;
     let mut last = DeploymentProgress::default();
-    let outcome = timeout_at(deadline, follow(global, api, number, &mut last)).await;
+    let outcome = timeout_at(deadline, follow(global, (whose, id), number, &mut last)).await;
     if let Ok(result) = outcome {
         return result;
     }
@@ -88,12 +121,12 @@ pub(super) async fn wait(global: &Global, api: &str, number: u64) -> Result<(), 
 
 async fn follow(
     global: &Global,
-    api: &str,
+    what: (Whose, &str),
     number: u64,
     last: &mut DeploymentProgress,
 ) -> Result<(), Failure> {
     loop {
-        match follow_once(global, api, number, last).await {
+        match follow_once(global, what, number, last).await {
             Ok(true) => return judge(last, number),
             Ok(false) => {}
             // The node that answered may have died; the deployment is recorded all the same.
@@ -106,15 +139,19 @@ async fn follow(
 
 async fn follow_once(
     global: &Global,
-    api: &str,
+    (whose, id): (Whose, &str),
     number: u64,
     last: &mut DeploymentProgress,
 ) -> Result<bool, Failure> {
     let mut client = ApiServiceClient::new(connection::connect_unbounded(global).await?);
     let request = WatchDeploymentRequest {
         environment: global.environment.clone(),
-        api: api.to_owned(),
+        api: id.to_owned(),
         number,
+        asset_kind: match whose {
+            Whose::Api => String::new(),
+            Whose::Asset(kind) => kind.to_owned(),
+        },
     };
     let mut progress = client.watch_deployment(request).await?.into_inner();
     while let Some(step) = progress.message().await? {
@@ -160,8 +197,11 @@ fn with_phase(progress: &DeploymentProgress, phase: Phase) -> impl Iterator<Item
         .map(|edge| edge.edge_id.as_str())
 }
 
-pub(super) async fn history(global: &Global, api: String) -> Result<(), Failure> {
-    let deployments = all(global, &api).await?;
+pub(super) async fn history(global: &Global, what: Deployed) -> Result<(), Failure> {
+    let deployments = match assets::wire(what.kind) {
+        None => all(global, &what.name).await?,
+        Some(kind) => assets::history(global, kind, &what.name).await?,
+    };
     let rows = deployments.iter().map(render::deployment).collect();
     output::list(global.output, render::DEPLOYMENT_COLUMNS, rows)
 }

@@ -1,7 +1,10 @@
 //! `lint`: the checks of `apply`, without a cluster.
 
 use tidegate_check::Checked;
-use tidegate_model::document::{SourceDocument, parse_source};
+use tidegate_model::{
+    Asset,
+    document::{AssetDocument, SourceDocument, parse_source},
+};
 
 use super::sources;
 use crate::{args::FilesArgs, failure::Failure, output};
@@ -32,8 +35,10 @@ pub(super) fn run(args: &FilesArgs) -> Result<(), Failure> {
 }
 
 fn check(document: &SourceDocument, source: &str, problems: &mut Vec<String>) {
-    let SourceDocument::Api(api) = document else {
-        return;
+    let api = match document {
+        SourceDocument::Api(api) => api,
+        SourceDocument::Asset(asset) => return check_asset(asset, source, problems),
+        SourceDocument::Application(_) | SourceDocument::Unsupported { .. } => return,
     };
     for notice in &api.notices {
         output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
@@ -43,6 +48,22 @@ fn check(document: &SourceDocument, source: &str, problems: &mut Vec<String>) {
         notices,
         ..
     } = tidegate_check::check(&api.canonical, &[]);
+    for notice in notices {
+        output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
+    }
+    problems.extend(violations.iter().map(|found| format!("{source}: {found}")));
+}
+
+fn check_asset(document: &AssetDocument, source: &str, problems: &mut Vec<String>) {
+    let mut notices = document.notices.clone();
+    let violations = match Asset::from_canonical(document.kind, &document.canonical) {
+        Ok(asset) => {
+            let (violations, of_policies) = tidegate_policies::validate_asset(&asset);
+            notices.extend(of_policies);
+            violations
+        }
+        Err(violations) => violations,
+    };
     for notice in notices {
         output::remark(&format!("{source}: {}: {}", notice.path, notice.message));
     }

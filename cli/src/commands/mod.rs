@@ -3,6 +3,7 @@
 mod apis;
 mod applications;
 mod apply;
+mod assets;
 mod cluster;
 mod deployments;
 mod edges;
@@ -45,11 +46,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         } => resources::delete(global, kind, name, close_plans).await,
         Command::Watch { kind, after } => watch::run(global, kind, after).await,
         Command::Deploy(args) => deployments::deploy(global, args).await,
-        Command::History { api } => deployments::history(global, api).await,
+        Command::Undeploy(what) => assets::undeploy(global, what).await,
+        Command::History(what) => deployments::history(global, what).await,
         Command::Compare { api, from, to } => deployments::compare(global, api, from, to).await,
         Command::Rollback(args) => deployments::rollback(global, args).await,
-        Command::Start { api } => apis::start(global, api).await,
-        Command::Stop { api } => apis::stop(global, api).await,
+        Command::Start(what) => apis::start(global, what).await,
+        Command::Stop(what) => apis::stop(global, what).await,
         Command::Edges { command } => edges::run(global, command).await,
         Command::Tags => edges::tags(global).await,
         Command::Cluster(command) => cluster::run(global, command).await,

@@ -1,9 +1,9 @@
 //! `get`, `describe` and `delete` for every kind.
 
 use serde_json::json;
-use tidegate_proto::admin::v1::{DeleteApiRequest, ListDeploymentsRequest};
+use tidegate_proto::admin::v1::{AssetKind, DeleteApiRequest, ListDeploymentsRequest};
 
-use super::{apis, applications, edges, idempotency_key, plans, subscriptions, tokens};
+use super::{apis, applications, assets, edges, idempotency_key, plans, subscriptions, tokens};
 use crate::{
     args::{Global, Kind},
     failure::Failure,
@@ -40,6 +40,19 @@ pub(super) async fn get(global: &Global, kind: Kind, name: Option<String>) -> Re
         (Kind::Edge, Some(id)) => edges::describe(global, id).await,
         (Kind::Token, None) => tokens::list(global).await,
         (Kind::Token, Some(_)) => Err(Failure::usage("tokens are listed, not shown one by one")),
+        (Kind::SharedPolicyGroup, name) => asset(global, AssetKind::SharedPolicyGroup, name).await,
+        (Kind::Dictionary, name) => asset(global, AssetKind::Dictionary, name).await,
+        (Kind::Organization, name) => asset(global, AssetKind::Organization, name).await,
+    }
+}
+
+async fn asset(global: &Global, kind: AssetKind, name: Option<String>) -> Result<(), Failure> {
+    match name {
+        None => assets::list(global, kind).await,
+        Some(name) => output::one(
+            global.output,
+            &render::asset(&assets::find(global, kind, &name).await?),
+        ),
     }
 }
 
@@ -87,6 +100,9 @@ pub(super) async fn delete(
         Kind::Application => applications::delete(global, name).await,
         Kind::Subscription => subscriptions::close(global, name).await,
         Kind::Token => tokens::run(global, crate::args::TokenCommand::Revoke { id: name }).await,
+        Kind::SharedPolicyGroup => assets::delete(global, AssetKind::SharedPolicyGroup, name).await,
+        Kind::Dictionary => assets::delete(global, AssetKind::Dictionary, name).await,
+        Kind::Organization => assets::delete(global, AssetKind::Organization, name).await,
         Kind::Plan => Err(Failure::usage(
             "plans are closed: tidegate plan close PLAN --api API",
         )),

@@ -19,10 +19,13 @@ pub(super) async fn run(global: &Global, kind: Option<Kind>, after: u64) -> Resu
         Some(Kind::Application) => "application",
         Some(Kind::Subscription) => "subscription",
         Some(Kind::Token) => "token",
+        Some(Kind::SharedPolicyGroup) => "shared-policy-group",
+        Some(Kind::Dictionary) => "dictionary",
+        Some(Kind::Organization) => "organization",
         Some(Kind::Plan | Kind::Edge) => {
             return Err(Failure::usage(
-                "expected api, application, subscription or token; plans change with their API, \
-                 edges are not stored",
+                "expected api, application, subscription, token, shared-policy-group, dictionary or \
+                 organization; plans change with their API, edges are not stored",
             ));
         }
     };

@@ -5,6 +5,7 @@ mod auth;
 mod bootstrap;
 mod config;
 mod edges;
+mod feeds;
 mod ports;
 mod private_file;
 mod startup;

@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use tidegate_consensus::{Consensus, Member, Options, PeerTls, Timing};
 use tidegate_proto::admin::v1::{
     api_service_server::ApiServiceServer, application_service_server::ApplicationServiceServer,
-    cluster_service_server::ClusterServiceServer, edge_service_server::EdgeServiceServer,
-    subscription_service_server::SubscriptionServiceServer,
+    asset_service_server::AssetServiceServer, cluster_service_server::ClusterServiceServer,
+    edge_service_server::EdgeServiceServer, subscription_service_server::SubscriptionServiceServer,
     token_service_server::TokenServiceServer, watch_service_server::WatchServiceServer,
 };
 use tidegate_telemetry::tasks::Tasks;
@@ -25,7 +25,7 @@ use tonic::{service::Routes, transport::ClientTlsConfig};
 
 use crate::{
     admin::{
-        ApiService, ApplicationService, ClusterService, EdgeService, Mint, Store,
+        ApiService, ApplicationService, AssetService, ClusterService, EdgeService, Mint, Store,
         SubscriptionService, TokenService, WatchService,
     },
     auth::{Authenticator, GateLayer},
@@ -152,6 +152,12 @@ impl Node {
     ) -> anyhow::Result<Serving> {
         let consensus = &self.consensus;
         let signer = join(&self.config, &self.cluster_id, &self.addresses, consensus).await?;
+        crate::feeds::start(
+            consensus.clone(),
+            self.config.allows_link_local,
+            &self.tasks,
+        )
+        .context("cannot prepare calls to providers of entries")?;
         let services = services(consensus, signer, edges, (&self.tasks, calls), drain).await?;
         let authenticator = Authenticator::new(Arc::new(consensus.state()));
         let grpc = ports::server(self.tls.server())?
@@ -298,11 +304,16 @@ async fn services(
     let apis = ApiServiceServer::new(apis)
         .max_decoding_message_size(API_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(API_MESSAGE_BYTES_MAX);
+    let assets = AssetService::new(store.clone(), Arc::clone(edges));
+    let assets = AssetServiceServer::new(assets)
+        .max_decoding_message_size(API_MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(API_MESSAGE_BYTES_MAX);
     let subscriptions = SubscriptionService::new(store.clone(), mint.clone(), Arc::clone(edges));
     Ok(Routes::new(apis)
         .add_service(ApplicationServiceServer::new(ApplicationService::new(
             store.clone(),
         )))
+        .add_service(assets)
         .add_service(SubscriptionServiceServer::new(subscriptions))
         .add_service(TokenServiceServer::new(TokenService::new(
             store.clone(),

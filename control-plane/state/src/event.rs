@@ -35,7 +35,7 @@ pub struct Event {
 pub struct LiveChange {
     /// Environment of the object.
     pub environment: String,
-    /// Object kind: "api" or "subscription".
+    /// Object kind, such as "api" or "subscription".
     pub kind: String,
     /// Id of the object.
     pub id: String,
@@ -47,6 +47,8 @@ pub struct LiveChange {
     pub tags: Vec<String>,
     /// Sharding tags of each plan of that API.
     pub plan_tags: Vec<Vec<String>>,
+    /// True for what is in every view of the environment.
+    pub is_everywhere: bool,
 }
 
 /// A manifest that was published.

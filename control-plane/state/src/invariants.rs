@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::{
-    ApiRecord, ApplicationRecord, DeploymentRecord, Hash, MemoryState, StateReader as _,
-    SubscriptionRecord, Table, TokenRecord,
+    ApiRecord, ApplicationRecord, AssetKind, AssetRecord, DeploymentRecord, FeedRecord, Hash,
+    MemoryState, StateReader as _, SubscriptionRecord, Table, TokenRecord,
     key::{self, Index},
     query::{self, Record, Resource},
 };
@@ -54,6 +54,11 @@ impl Rebuild<'_> {
 
     fn list(&mut self, list: Index, owner: &str, member: &str) {
         let key = key::index_member(list, self.environment, owner, member);
+        self.indexes.insert(key, Bytes::new());
+    }
+
+    fn mark(&mut self, feed: &str) {
+        let key = key::index(Index::Feed, self.environment, feed);
         self.indexes.insert(key, Bytes::new());
     }
 
@@ -115,7 +120,19 @@ fn check_environment(
     {
         rebuild.refer(&live.record.object_hash);
         let owner = apis.iter().any(|api| api.value.id == live.record.api_id);
-        assert!(owner, "a live object belongs to an API");
+        assert!(
+            owner || live.record.is_everywhere,
+            "a live object belongs to an API or to the environment"
+        );
+    }
+    let assets = all::<AssetRecord>(state, environment);
+    for asset in &assets {
+        check_asset(state, &asset.value, &mut rebuild);
+    }
+    for feed in all::<FeedRecord>(state, environment) {
+        if !feed.value.object_hash.is_empty() {
+            rebuild.refer(&feed.value.object_hash);
+        }
     }
     let prefix = key::live_prefix(environment);
     for (_, bytes) in state
@@ -137,7 +154,33 @@ fn check_api(state: &MemoryState, api: &ApiRecord, rebuild: &mut Rebuild<'_>) {
     for claim in &api.claims {
         rebuild.index(Index::Claim, claim, &api.id);
     }
+    for (list, groups) in [
+        (Index::AssetUse, &api.groups),
+        (Index::AssetLiveUse, &api.deployed_groups),
+    ] {
+        for group in groups {
+            rebuild.list(list, group, &api.id);
+        }
+    }
+    for group in &api.deployed_groups {
+        let kind = AssetKind::SharedPolicyGroup;
+        let group = query::asset(state, rebuild.environment, kind, group).unwrap();
+        assert!(
+            group.is_some_and(|group| group.value.is_deployed),
+            "an API runs with deployed groups only"
+        );
+    }
+    if api.has_feed {
+        rebuild.mark(&format!("properties/{}", api.id));
+    }
+    let properties = query::live(state, rebuild.environment, "properties", &api.id).unwrap();
     let live = query::live(state, rebuild.environment, "api", &api.id).unwrap();
+    if let Some(properties) = properties {
+        let live = live.as_ref().expect("properties are live with their API");
+        assert!(api.has_feed);
+        assert_eq!(properties.value.tags, live.value.tags);
+        assert_eq!(properties.value.plan_tags, live.value.plan_tags);
+    }
     assert_eq!(
         live.is_some(),
         api.deployed_number > 0,
@@ -150,6 +193,28 @@ fn check_api(state: &MemoryState, api: &ApiRecord, rebuild: &mut Rebuild<'_>) {
     assert_eq!(
         numbers, expected,
         "the history is dense and ends at the newest"
+    );
+}
+
+fn check_asset(state: &MemoryState, asset: &AssetRecord, rebuild: &mut Rebuild<'_>) {
+    let kind = AssetKind::try_from(asset.kind).unwrap();
+    let environment = rebuild.environment;
+    let id = asset.id.as_str();
+    rebuild.index(Index::AssetName, &query::asset_key(kind, &asset.name), id);
+    if !asset.alias.is_empty() {
+        rebuild.index(Index::AssetAlias, &query::asset_key(kind, &asset.alias), id);
+    }
+    if asset.is_deployed && asset.has_feed {
+        rebuild.mark(&query::asset_key(kind, id));
+    }
+    let live = query::live(state, environment, kind.name(), id).unwrap();
+    assert_eq!(live.is_some(), asset.is_deployed);
+    assert!(live.is_none_or(|live| live.value.is_everywhere));
+    let owner = kind.owner(id);
+    let page = query::deployments(state, environment, &owner, None, 1000).unwrap();
+    assert_eq!(
+        page.items.first().map(|newest| newest.number).unwrap_or(0),
+        asset.deployed_number
     );
 }
 

@@ -5,7 +5,7 @@
 //! | Meta | name, ASCII |
 //! | Resource | kind (1 byte), environment, `0`, id. Kinds without an environment have an empty one |
 //! | Object | `1`, hash (32): the bytes; `2`, hash (32): reference count, u64 big-endian |
-//! | Index | index (1 byte), environment, `0`, value; subscription lists: owner id, `0`, subscription id as value |
+//! | Index | index (1 byte), environment, `0`, value; lists: owner id, `0`, member id as value |
 //! | Deployment | environment, `0`, API id, `0`, complement of the number, u64 big-endian (newest first) |
 //! | Event | revision, u64 big-endian, position in the transaction, u32 big-endian |
 //! | Idempotency | `1`, key: the record; `2`, log index, u64 big-endian: the key |
@@ -41,11 +41,21 @@ pub enum Index {
     KeyId = 9,
     /// BLAKE3 of a token's secret, lower-case hexadecimal → token id. No environment.
     TokenSecret = 10,
+    /// Name of an asset behind its kind → asset id.
+    AssetName = 11,
+    /// Alias of an asset behind its kind → asset id.
+    AssetAlias = 12,
+    /// (Shared policy group id, id of an API whose draft uses it) → nothing.
+    AssetUse = 13,
+    /// (Shared policy group id, id of an API that is deployed with it) → nothing.
+    AssetLiveUse = 14,
+    /// Object kind and id of what is fetched from elsewhere → nothing.
+    Feed = 15,
 }
 
 impl Index {
     /// All indexes.
-    pub const ALL: [Index; 10] = [
+    pub const ALL: [Index; 15] = [
         Index::ApiName,
         Index::PlanId,
         Index::Claim,
@@ -56,6 +66,11 @@ impl Index {
         Index::KeyHash,
         Index::KeyId,
         Index::TokenSecret,
+        Index::AssetName,
+        Index::AssetAlias,
+        Index::AssetUse,
+        Index::AssetLiveUse,
+        Index::Feed,
     ];
 
     const fn byte(self) -> u8 {
@@ -70,6 +85,11 @@ impl Index {
             Index::KeyHash => 8,
             Index::KeyId => 9,
             Index::TokenSecret => 10,
+            Index::AssetName => 11,
+            Index::AssetAlias => 12,
+            Index::AssetUse => 13,
+            Index::AssetLiveUse => 14,
+            Index::Feed => 15,
         }
     }
 }
@@ -119,7 +139,9 @@ pub fn locate(kind: ResourceKind, environment: &str, id: &str) -> Option<(Table,
         | ResourceKind::View
         | ResourceKind::Manifest
         | ResourceKind::Keyset
-        | ResourceKind::Cluster => Some((Table::Resource, resource(kind, environment, id))),
+        | ResourceKind::Cluster
+        | ResourceKind::Asset
+        | ResourceKind::Feed => Some((Table::Resource, resource(kind, environment, id))),
     }
 }
 
@@ -133,7 +155,7 @@ pub fn index(index: Index, environment: &str, value: &str) -> Bytes {
     join(&[index.byte()], &[environment.as_bytes(), value.as_bytes()])
 }
 
-/// Key of a subscription in the list of its API or application.
+/// Key of a member in the list of its owner, such as a subscription in that of its API.
 pub fn index_member(index: Index, environment: &str, owner: &str, member: &str) -> Bytes {
     join(
         &[index.byte()],
@@ -210,7 +232,9 @@ pub(crate) const fn has_environment(kind: ResourceKind) -> bool {
         | ResourceKind::Subscription
         | ResourceKind::Claims
         | ResourceKind::Deployment
-        | ResourceKind::Live => true,
+        | ResourceKind::Live
+        | ResourceKind::Asset
+        | ResourceKind::Feed => true,
         ResourceKind::Environment
         | ResourceKind::Token
         | ResourceKind::View
@@ -234,6 +258,8 @@ const fn kind_byte(kind: ResourceKind) -> u8 {
         ResourceKind::Cluster => 10,
         ResourceKind::Deployment => 11,
         ResourceKind::Live => 12,
+        ResourceKind::Asset => 13,
+        ResourceKind::Feed => 14,
     }
 }
 

@@ -32,7 +32,12 @@ pub const fn required(op: &Op) -> u32 {
         | Op::UnregisterView(_)
         | Op::PublishView(_)
         | Op::RecordRefusal(_)
-        | Op::SetFeatureLevel(_) => 1,
+        | Op::SetFeatureLevel(_)
+        | Op::PutAsset(_)
+        | Op::DeleteAsset(_)
+        | Op::DeployAsset(_)
+        | Op::WithdrawAsset(_)
+        | Op::PutFeed(_) => 1,
     }
 }
 

@@ -42,9 +42,9 @@ pub use op::Op;
 pub use overlay::Overlay;
 pub use query::{Page, Resource};
 pub use record::{
-    ApiRecord, ApplicationRecord, ClusterRecord, DeploymentRecord, EnvironmentRecord, KeyRecord,
-    KeysetRecord, LiveRecord, ManifestRecord, Refusal, Role, Stored, SubscriptionRecord,
-    SubscriptionStatus, TagSet, TokenRecord, ViewRecord,
+    ApiRecord, ApplicationRecord, AssetKind, AssetRecord, ClusterRecord, DeploymentRecord,
+    EnvironmentRecord, FeedRecord, KeyRecord, KeysetRecord, LiveRecord, ManifestRecord, Refusal,
+    Role, Stored, SubscriptionRecord, SubscriptionStatus, TagSet, TokenRecord, ViewRecord,
 };
 pub use rejection::code;
 pub use reply::Reply;

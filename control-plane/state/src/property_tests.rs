@@ -4,9 +4,9 @@ use bytes::Bytes;
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
-    ApiRecord, ApplicationRecord, KeyRecord, MemoryState, Op, Overlay, Precondition, Reply,
-    ResourceKind, StateReader as _, SubscriptionRecord, SubscriptionStatus, Table, TagSet, Txn,
-    Write, apply::apply_within, bounds::Bounds, digest, invariants, op,
+    ApiRecord, ApplicationRecord, AssetRecord, FeedRecord, KeyRecord, MemoryState, Op, Overlay,
+    Precondition, Reply, ResourceKind, StateReader as _, SubscriptionRecord, SubscriptionStatus,
+    Table, TagSet, Txn, Write, apply::apply_within, bounds::Bounds, digest, invariants, op,
 };
 
 const BOUNDS: Bounds = Bounds {
@@ -29,10 +29,14 @@ fn tags() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn put_api() -> impl Strategy<Value = Op> {
-    let lists = (vec(name("claim"), 0..3), vec(name("plan"), 0..3));
+    let lists = (
+        vec(name("claim"), 0..3),
+        vec(name("plan"), 0..3),
+        vec(name("group"), 0..2),
+    );
     (environment(), name("api"), name("name"), lists).prop_map(
-        |(environment, id, name, (mut claims, mut plan_ids))| {
-            for list in [&mut claims, &mut plan_ids] {
+        |(environment, id, name, (mut claims, mut plan_ids, mut groups))| {
+            for list in [&mut claims, &mut plan_ids, &mut groups] {
                 list.sort();
                 list.dedup();
             }
@@ -43,6 +47,7 @@ fn put_api() -> impl Strategy<Value = Op> {
                 document,
                 claims,
                 plan_ids,
+                groups,
                 ..Default::default()
             };
             op::PutApi {
@@ -55,8 +60,9 @@ fn put_api() -> impl Strategy<Value = Op> {
 }
 
 fn deploy() -> impl Strategy<Value = Op> {
-    (environment(), name("api"), 1..4_u64, tags()).prop_map(
-        |(environment, api_id, number, tags)| {
+    let shared = (option::weighted(0.3, name("group")), any::<bool>());
+    (environment(), name("api"), 1..4_u64, tags(), shared).prop_map(
+        |(environment, api_id, number, tags, (group, has_feed))| {
             let object = Bytes::from(format!("{api_id} {number}"));
             let plan_tags = vec![TagSet { tags: tags.clone() }];
             op::Deploy {
@@ -66,11 +72,56 @@ fn deploy() -> impl Strategy<Value = Op> {
                 object,
                 tags,
                 plan_tags,
+                groups: group.into_iter().collect(),
+                has_feed,
                 ..Default::default()
             }
             .into()
         },
     )
+}
+
+/// Groups and dictionaries; ids of both kinds are alike, so that a mix-up shows.
+fn asset_op() -> impl Strategy<Value = Op> {
+    let kind = || (1..4_i32, name("group"));
+    prop_oneof![
+        3 => (environment(), kind(), name("name"), name("alias")).prop_map(
+            |(environment, (kind, id), name, alias)| {
+                let document = Bytes::from(format!("{kind} {name}"));
+                let record = AssetRecord { kind, id, name, alias, document, ..Default::default() };
+                op::PutAsset { environment, record }.into()
+            }
+        ),
+        3 => (environment(), kind(), 1..4_u64, any::<bool>()).prop_map(
+            |(environment, (kind, id), number, has_feed)| {
+                let object = Bytes::from(format!("{kind} {number}"));
+                let has_feed = has_feed && kind == 2;
+                op::DeployAsset { environment, kind, id, number, object, has_feed, ..Default::default() }
+                    .into()
+            }
+        ),
+        1 => (environment(), kind()).prop_map(|(environment, (kind, id))| {
+            op::WithdrawAsset { environment, kind, id }.into()
+        }),
+        1 => (environment(), kind()).prop_map(|(environment, (kind, id))| {
+            op::DeleteAsset { environment, kind, id }.into()
+        }),
+        3 => (environment(), any::<bool>(), name("group"), name("api"), 0..3_u64).prop_map(
+            |(environment, is_dictionary, dictionary, api, fetched_ms)| {
+                let (kind, id) = match is_dictionary {
+                    true => ("dictionary", dictionary),
+                    false => ("properties", api),
+                };
+                // Nothing new now and then.
+                let object = match fetched_ms {
+                    0 => Bytes::new(),
+                    time => Bytes::from(format!("{kind} {time}")),
+                };
+                let record = FeedRecord { fetched_ms, ..Default::default() };
+                op::PutFeed { environment, kind: kind.to_owned(), id, record, object }.into()
+            }
+        ),
+    ]
 }
 
 fn put_subscription() -> impl Strategy<Value = Op> {
@@ -162,7 +213,13 @@ fn other_op() -> impl Strategy<Value = Op> {
 }
 
 fn any_op() -> impl Strategy<Value = Op> {
-    prop_oneof![3 => put_api(), 3 => deploy(), 3 => put_subscription(), 4 => other_op()]
+    prop_oneof![
+        3 => put_api(),
+        3 => deploy(),
+        3 => put_subscription(),
+        4 => asset_op(),
+        4 => other_op()
+    ]
 }
 
 fn any_txn() -> impl Strategy<Value = Txn> {

@@ -51,12 +51,106 @@ pub struct ApiRecord {
     /// Sharding tags of the draft.
     #[prost(string, repeated, tag = "8")]
     pub tags: Vec<String>,
+    /// Ids of the shared policy groups that steps of the draft name and that exist, each once.
+    #[prost(string, repeated, tag = "9")]
+    pub groups: Vec<String>,
+    /// Ids of the shared policy groups it is deployed with. Kept by the rules.
+    #[prost(string, repeated, tag = "10")]
+    pub deployed_groups: Vec<String>,
+    /// Whether properties are fetched for what is deployed. Kept by the rules.
+    #[prost(bool, tag = "11")]
+    pub has_feed: bool,
+}
+
+/// What an asset is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum AssetKind {
+    /// Never written.
+    Unspecified = 0,
+    /// Steps that several APIs run.
+    SharedPolicyGroup = 1,
+    /// Values that expressions read.
+    Dictionary = 2,
+    /// Flows around those of every API.
+    Organization = 3,
+}
+
+/// Begins what stands for an asset where an API id is expected: ids hold no control characters.
+const OWNER_MARK: char = '\u{1}';
+
+impl AssetKind {
+    /// Its name in keys and views.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AssetKind::Unspecified => "",
+            AssetKind::SharedPolicyGroup => "shared-policy-group",
+            AssetKind::Dictionary => "dictionary",
+            AssetKind::Organization => "organization",
+        }
+    }
+
+    /// What stands for the id of an API in the history of an asset. No API has such an id.
+    pub fn owner(self, id: &str) -> String {
+        format!("{OWNER_MARK}{}/{id}", self.name())
+    }
+
+    /// The asset, as `<kind>/<id>`, that such an id stands for.
+    pub(crate) fn owned(owner: &str) -> Option<&str> {
+        owner.strip_prefix(OWNER_MARK)
+    }
+}
+
+/// The draft of an asset: what the APIs of an environment share.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct AssetRecord {
+    /// An [`AssetKind`].
+    #[prost(enumeration = "AssetKind", tag = "1")]
+    pub kind: i32,
+    /// Id, unique among those of its kind.
+    #[prost(string, tag = "2")]
+    pub id: String,
+    /// Name, unique among those of its kind.
+    #[prost(string, tag = "3")]
+    pub name: String,
+    /// What others call it beside its id, unique among those of its kind; may be empty.
+    #[prost(string, tag = "4")]
+    pub alias: String,
+    /// Canonical draft document, JSON.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub document: Bytes,
+    /// Number of the newest deployment, 0 when never deployed. Kept by the rules.
+    #[prost(uint64, tag = "6")]
+    pub deployed_number: u64,
+    /// Whether it is in views. Kept by the rules.
+    #[prost(bool, tag = "7")]
+    pub is_deployed: bool,
+    /// Whether entries are fetched for what was deployed last. Kept by the rules.
+    #[prost(bool, tag = "8")]
+    pub has_feed: bool,
+}
+
+/// What was fetched for a dictionary or for the properties of an API.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct FeedRecord {
+    /// Hash of the object with the newest values, empty before the first. Kept by the rules.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub object_hash: Bytes,
+    /// When the newest values were fetched first, milliseconds since the Unix epoch; 0 before.
+    #[prost(uint64, tag = "2")]
+    pub fetched_ms: u64,
+    /// Why newer attempts failed; empty while they succeed.
+    #[prost(string, tag = "3")]
+    pub error: String,
+    /// When they began to fail so, milliseconds since the Unix epoch; 0 while they succeed.
+    #[prost(uint64, tag = "4")]
+    pub failing_since_ms: u64,
 }
 
 /// One entry of the deployment history.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct DeploymentRecord {
-    /// Id of the API.
+    /// Id of the API, or the [`owner`](AssetKind::owner) that stands for an asset.
     #[prost(string, tag = "1")]
     pub api_id: String,
     /// 1 for the first deployment of the API; grows by one.
@@ -352,7 +446,7 @@ pub struct ManifestRecord {
 /// One object that views are made of, with what decides which views.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct LiveRecord {
-    /// API the object belongs to; its own id for an API.
+    /// API the object belongs to; its own id for an API, empty for what belongs to the environment.
     #[prost(string, tag = "1")]
     pub api_id: String,
     /// Hash of the object; its bytes are in [`Table::Object`](crate::Table::Object).
@@ -367,6 +461,9 @@ pub struct LiveRecord {
     /// Sharding tags of each deployed plan.
     #[prost(message, repeated, tag = "5")]
     pub plan_tags: Vec<TagSet>,
+    /// True for what belongs to the environment rather than to an API: it is in every view.
+    #[prost(bool, tag = "6")]
+    pub is_everywhere: bool,
 }
 
 /// The sharding tags of one plan.

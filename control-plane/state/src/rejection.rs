@@ -20,6 +20,8 @@ pub mod code {
     pub const TOKEN_TAKEN: &str = "TOKEN_TAKEN";
     /// Open subscriptions still use a plan that would disappear.
     pub const PLAN_IN_USE: &str = "PLAN_IN_USE";
+    /// APIs still use an asset that would disappear.
+    pub const ASSET_IN_USE: &str = "ASSET_IN_USE";
     /// A value has the wrong form.
     pub const INVALID: &str = "INVALID";
     /// A value that never changes would change.

@@ -37,7 +37,8 @@ pub struct Precondition {
     pub kind: ResourceKind,
     /// Its environment; ignored for kinds that have none.
     pub environment: String,
-    /// Its id; `<api>/<number>` for a deployment, `<kind>/<id>` for a live object, empty for claims and the cluster.
+    /// Its id; `<api>/<number>` for a deployment, `<kind>/<id>` for a live object, an asset
+    /// and a feed, empty for claims and the cluster.
     pub id: String,
     /// Revision it must have; 0 when it must not exist.
     pub revision: u64,
@@ -71,6 +72,10 @@ pub enum ResourceKind {
     Deployment = 11,
     /// One object that views are made of.
     Live = 12,
+    /// What the APIs of an environment share.
+    Asset = 13,
+    /// What was fetched for an asset or an API.
+    Feed = 14,
 }
 
 impl ResourceKind {
@@ -89,6 +94,8 @@ impl ResourceKind {
             ResourceKind::Cluster => "cluster",
             ResourceKind::Deployment => "deployment",
             ResourceKind::Live => "live",
+            ResourceKind::Asset => "asset",
+            ResourceKind::Feed => "feed",
         }
     }
 }

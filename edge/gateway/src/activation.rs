@@ -12,7 +12,8 @@ use tidegate_edge_http::{
     metrics::Metrics,
 };
 use tidegate_model::{
-    ApiObject, ConfigSnapshot, Epoch, ObjectKind, Revision, Secret, SubscriptionObject,
+    ApiObject, ConfigSnapshot, DictionaryObject, Epoch, ObjectKind, OrganizationObject,
+    PropertiesObject, Revision, Secret, SharedObjects, SharedPolicyGroupObject, SubscriptionObject,
 };
 use tidegate_sync::edge::{Position, PreparedObjectRefusal};
 use tidegate_view::{Hash, VerifiedView};
@@ -48,6 +49,10 @@ struct Decoded {
 enum Object {
     Api(Arc<ApiObject>),
     Subscription(Arc<SubscriptionObject>),
+    SharedPolicyGroup(Arc<SharedPolicyGroupObject>),
+    Dictionary(Arc<DictionaryObject>),
+    Organization(Arc<OrganizationObject>),
+    Properties(Arc<PropertiesObject>),
 }
 
 struct Prepared {
@@ -178,14 +183,18 @@ impl Activation {
             root: manifest.root,
             apis: Vec::new(),
             subscriptions: Vec::new(),
+            shared: SharedObjects::default(),
             api_key_pepper,
         };
+        let shared = &mut snapshot.shared;
         for decoded in decoded.values() {
             match &decoded.object {
-                Object::Api(api) => snapshot.apis.push(Arc::clone(api)),
-                Object::Subscription(subscription) => {
-                    snapshot.subscriptions.push(Arc::clone(subscription));
-                }
+                Object::Api(object) => snapshot.apis.push(Arc::clone(object)),
+                Object::Subscription(object) => snapshot.subscriptions.push(Arc::clone(object)),
+                Object::SharedPolicyGroup(object) => shared.groups.push(Arc::clone(object)),
+                Object::Dictionary(object) => shared.dictionaries.push(Arc::clone(object)),
+                Object::Organization(object) => shared.organization = Some(Arc::clone(object)),
+                Object::Properties(object) => shared.properties.push(Arc::clone(object)),
             }
         }
         snapshot
@@ -219,13 +228,7 @@ fn decode(
             .get(&leaf.kind, &leaf.id)
             .map(|bytes| bytes.as_ref())
             .unwrap_or_default();
-        let object = match kind {
-            ObjectKind::Api => parse(bytes).map(|api| Object::Api(Arc::new(api))),
-            ObjectKind::Subscription => {
-                parse(bytes).map(|subscription| Object::Subscription(Arc::new(subscription)))
-            }
-        };
-        match object {
+        match Object::parse(kind, bytes) {
             Ok(object) => {
                 decoded.insert(
                     key,
@@ -251,8 +254,20 @@ fn decode(
     (decoded, refusals)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(bytes)
+impl Object {
+    fn parse(kind: ObjectKind, bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Arc<T>, serde_json::Error> {
+            serde_json::from_slice(bytes).map(Arc::new)
+        }
+        match kind {
+            ObjectKind::Api => read(bytes).map(Self::Api),
+            ObjectKind::Subscription => read(bytes).map(Self::Subscription),
+            ObjectKind::SharedPolicyGroup => read(bytes).map(Self::SharedPolicyGroup),
+            ObjectKind::Dictionary => read(bytes).map(Self::Dictionary),
+            ObjectKind::Organization => read(bytes).map(Self::Organization),
+            ObjectKind::Properties => read(bytes).map(Self::Properties),
+        }
+    }
 }
 
 fn api_facts(api: &ApiObject) -> ApiFacts {

@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         started: true,
         deployment_number: 1,
         deployed_ms: 0,
+        groups: Default::default(),
     };
     let configuration = ConfigSnapshot {
         environment: "DEFAULT".to_owned(),
@@ -38,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         root: [0; 32],
         apis: vec![Arc::new(api)],
         subscriptions: Vec::new(),
+        shared: Default::default(),
         api_key_pepper: Secret::new(vec![0; 32]),
     };
     let node = NodeFacts {

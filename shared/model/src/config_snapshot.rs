@@ -16,15 +16,37 @@ pub enum ObjectKind {
     Api,
     /// A [`SubscriptionObject`].
     Subscription,
+    /// A [`SharedPolicyGroupObject`].
+    SharedPolicyGroup,
+    /// A [`DictionaryObject`].
+    Dictionary,
+    /// An [`OrganizationObject`].
+    Organization,
+    /// A [`PropertiesObject`].
+    Properties,
 }
 
 impl ObjectKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Api,
+        Self::Subscription,
+        Self::SharedPolicyGroup,
+        Self::Dictionary,
+        Self::Organization,
+        Self::Properties,
+    ];
+
     /// The name used in views and messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Subscription => "subscription",
+            Self::SharedPolicyGroup => "shared-policy-group",
+            Self::Dictionary => "dictionary",
+            Self::Organization => "organization",
+            Self::Properties => "properties",
         }
     }
 }
@@ -44,11 +66,10 @@ impl FromStr for ObjectKind {
     type Err = UnknownObjectKind;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "api" => Ok(Self::Api),
-            "subscription" => Ok(Self::Subscription),
-            other => Err(UnknownObjectKind(other.to_owned())),
-        }
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| UnknownObjectKind(text.to_owned()))
     }
 }
 
@@ -68,6 +89,73 @@ pub struct ApiObject {
     pub deployment_number: u64,
     /// When it was deployed, Unix milliseconds.
     pub deployed_ms: u64,
+    /// The shared policy groups its steps name: what they call each → its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, String>,
+}
+
+/// A deployed shared policy group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedPolicyGroupObject {
+    /// Identifier of the group.
+    pub id: String,
+    /// Its canonical document.
+    pub definition: Value,
+    /// Number of the deployment.
+    pub deployment_number: u64,
+}
+
+/// A deployed dictionary with its entries.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DictionaryObject {
+    /// Identifier of the dictionary.
+    pub id: String,
+    /// What expressions call it.
+    pub key: String,
+    /// Its entries.
+    pub entries: BTreeMap<String, String>,
+}
+
+/// Entries may be secrets.
+impl fmt::Debug for DictionaryObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DictionaryObject")
+            .field("id", &self.id)
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The deployed flows of the organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrganizationObject {
+    /// Identifier of the organisation.
+    pub id: String,
+    /// Its canonical document.
+    pub definition: Value,
+    /// Number of the deployment.
+    pub deployment_number: u64,
+}
+
+/// Properties of an API that were fetched since it was deployed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PropertiesObject {
+    /// The API.
+    pub api: ApiId,
+    /// Its fetched properties; those of its definition come first.
+    pub entries: BTreeMap<String, String>,
+}
+
+/// Properties may be secrets.
+impl fmt::Debug for PropertiesObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PropertiesObject")
+            .field("api", &self.api)
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// An accepted subscription with its usable keys.
@@ -128,8 +216,23 @@ pub struct ConfigSnapshot {
     pub apis: Vec<Arc<ApiObject>>,
     /// Accepted subscriptions.
     pub subscriptions: Vec<Arc<SubscriptionObject>>,
+    /// What APIs share.
+    pub shared: SharedObjects,
     /// HMAC key under which API keys are hashed.
     pub api_key_pepper: Secret<Vec<u8>>,
+}
+
+/// What the APIs of a view share, and what was fetched for them.
+#[derive(Debug, Clone, Default)]
+pub struct SharedObjects {
+    /// Deployed shared policy groups.
+    pub groups: Vec<Arc<SharedPolicyGroupObject>>,
+    /// Deployed dictionaries.
+    pub dictionaries: Vec<Arc<DictionaryObject>>,
+    /// Fetched properties of APIs.
+    pub properties: Vec<Arc<PropertiesObject>>,
+    /// The flows of the organisation, if it has some.
+    pub organization: Option<Arc<OrganizationObject>>,
 }
 
 #[cfg(test)]
@@ -145,9 +248,9 @@ mod tests {
 
     #[test]
     fn kinds_survive_a_round_trip() {
-        for kind in [ObjectKind::Api, ObjectKind::Subscription] {
+        for kind in ObjectKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }
-        assert!("dictionary".parse::<ObjectKind>().is_err());
+        assert!("unheard-of".parse::<ObjectKind>().is_err());
     }
 }

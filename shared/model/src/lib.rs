@@ -5,7 +5,9 @@
 
 #![warn(missing_docs)]
 
+mod address;
 pub mod api;
+pub mod asset;
 pub mod config_snapshot;
 pub mod deployment;
 pub mod document;
@@ -15,16 +17,22 @@ mod limits;
 mod read;
 mod schedule;
 mod secret;
+mod slug;
 pub mod tags;
 pub mod validate;
 mod violation;
 
+pub use address::is_link_local;
 pub use api::Api;
-pub use config_snapshot::{ApiObject, ConfigSnapshot, KeyObject, ObjectKind, SubscriptionObject};
+pub use asset::{Asset, AssetKind};
+pub use config_snapshot::{
+    ApiObject, ConfigSnapshot, DictionaryObject, KeyObject, ObjectKind, OrganizationObject,
+    PropertiesObject, SharedObjects, SharedPolicyGroupObject, SubscriptionObject,
+};
 pub use deployment::{Difference, differences, out_of_sync};
 pub use document::{
-    ApiDocument, ApplicationDocument, ExportFacts, SourceDocument, Spelling, export, parse_source,
-    parse_value,
+    ApiDocument, ApplicationDocument, AssetDocument, ExportFacts, SourceDocument, Spelling, export,
+    export_asset, parse_source, parse_value,
 };
 pub use error_kind::{ErrorKind, ErrorSource};
 pub use id::{
@@ -33,6 +41,7 @@ pub use id::{
 };
 pub use schedule::{Schedule, ScheduleError};
 pub use secret::Secret;
+pub use slug::slug;
 pub use tags::{TagError, TagSelector};
 pub use validate::{ListenerClaim, deployable, listener_claims, validate_api};
 pub use violation::{Notice, Violation};

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use tidegate_expression::Condition;
 use tidegate_model::Violation;
 use tidegate_model::api::Step;
-use tidegate_policy::{Chain, CompileContext, CompiledStep, ConfigError, Needs};
+use tidegate_policy::{Chain, CompileContext, CompiledPolicy, CompiledStep, ConfigError, Needs};
 
 use crate::configuration::normalized;
 use crate::registry::find;
+use crate::shared_policy_group::{Group, NoGroups, PolicyGroups, phase_of};
 
 /// Compiles the enabled steps of one phase; a step whose policy does nothing there is left out.
 ///
-/// `path` is the place of the list in the definition, such as `flows[0].request`.
+/// `path` is the place of the list in the definition, such as `flows[0].request`. A step of a shared policy group
+/// becomes the steps of that group, which must be among `groups`.
 ///
 /// # Errors
 /// Fails with every step that names an unknown policy or cannot be compiled.
@@ -20,6 +22,7 @@ pub fn compile_steps(
     steps: &[Step],
     path: &str,
     ctx: &CompileContext<'_>,
+    groups: &dyn PolicyGroups,
 ) -> Result<Chain, Vec<Violation>> {
     let mut compiled = Vec::with_capacity(steps.len());
     let mut violations = Vec::new();
@@ -29,7 +32,11 @@ pub fn compile_steps(
             violations.push(violation);
             continue;
         }
-        match compile_step(step, &path, ctx) {
+        let step = match step.shared_policy_group() {
+            Some(reference) => compile_group(step, reference, &path, ctx, groups).map(Some),
+            None => compile_step(step, &path, ctx),
+        };
+        match step {
             Ok(step) => compiled.extend(step),
             Err(violation) => violations.push(violation),
         }
@@ -50,12 +57,7 @@ pub(crate) fn compile_step(
     let Some(policy) = find(&step.policy) else {
         return Err(unknown_policy(step, path));
     };
-    let condition = step
-        .condition
-        .as_deref()
-        .filter(|condition| !condition.trim().is_empty())
-        .map(|condition| compile_condition(condition, &format!("{path}.condition")))
-        .transpose()?;
+    let condition = condition_of(step, path)?;
     let place = format!("{path}.configuration");
     let configuration = normalized(&step.configuration)
         .map_err(|reason| Violation::new(place.as_str(), reason, "an object"))?;
@@ -66,17 +68,67 @@ pub(crate) fn compile_step(
         return Ok(None);
     }
     let needs = condition.as_ref().map_or(Needs::NONE, Condition::needs) | compiled.needs;
-    let name = if step.name.is_empty() {
-        step.policy.as_str()
-    } else {
-        step.name.as_str()
-    };
     Ok(Some(CompiledStep {
-        name: Arc::from(name),
+        name: name_of(step),
         policy: compiled.policy,
         condition,
         needs,
     }))
+}
+
+/// Compiles a step of a shared policy group with the steps of the group.
+fn compile_group(
+    step: &Step,
+    reference: &str,
+    path: &str,
+    ctx: &CompileContext<'_>,
+    groups: &dyn PolicyGroups,
+) -> Result<CompiledStep, Violation> {
+    let refused = |expected: String| {
+        let path = format!("{path}.configuration.sharedPolicyGroupId");
+        Violation::new(path, format!("{reference:?}"), expected)
+    };
+    let Some(group) = groups.find(reference) else {
+        return Err(refused("a deployed shared policy group".to_owned()));
+    };
+    if phase_of(group.phase) != ctx.phase {
+        let (is, wanted) = (group.phase.as_str(), ctx.phase.flow_member());
+        return Err(refused(format!(
+            "a shared policy group of the phase {wanted}: {:?} is of the phase {is}",
+            group.name
+        )));
+    }
+    let condition = condition_of(step, path)?;
+    let chain = compile_steps(&group.steps, "steps", ctx, &NoGroups).map_err(|found| {
+        let reasons: Vec<String> = found.iter().map(ToString::to_string).collect();
+        refused(format!(
+            "a shared policy group that can run; {:?} cannot: {}",
+            group.name,
+            reasons.join("; ")
+        ))
+    })?;
+    let needs = condition.as_ref().map_or(Needs::NONE, Condition::needs) | chain.needs();
+    Ok(CompiledStep {
+        name: name_of(step),
+        policy: CompiledPolicy::Async(Arc::new(Group::new(chain))),
+        condition,
+        needs,
+    })
+}
+
+fn condition_of(step: &Step, path: &str) -> Result<Option<Condition>, Violation> {
+    let condition = step.condition.as_deref();
+    condition
+        .filter(|condition| !condition.trim().is_empty())
+        .map(|condition| compile_condition(condition, &format!("{path}.condition")))
+        .transpose()
+}
+
+fn name_of(step: &Step) -> Arc<str> {
+    Arc::from(match step.name.as_str() {
+        "" => step.policy.as_str(),
+        name => name,
+    })
 }
 
 /// Compiles a condition at a path of the definition.

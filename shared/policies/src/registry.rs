@@ -54,6 +54,7 @@ use crate::request_validation::RequestValidation;
 use crate::resource_filtering::ResourceFiltering;
 use crate::rest_to_soap::RestToSoap;
 use crate::retry::Retry;
+use crate::shared_policy_group::SharedPolicyGroupPolicy;
 use crate::spike_arrest::SpikeArrest;
 use crate::ssl_enforcement::SslEnforcement;
 use crate::status_code::StatusCodePolicy;
@@ -117,6 +118,7 @@ pub const POLICIES: &[&dyn RegisteredPolicy] = &[
     &ResourceFiltering,
     &RestToSoap,
     &Retry,
+    &SharedPolicyGroupPolicy,
     &SpikeArrest,
     &SslEnforcement,
     &StatusCodePolicy,

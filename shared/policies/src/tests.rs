@@ -5,6 +5,7 @@ use tidegate_model::Api;
 use tidegate_model::api::Step;
 use tidegate_policy::{CompileContext, Phase};
 
+use crate::shared_policy_group::NoGroups;
 use crate::{POLICIES, SECURITY_KINDS, compile_steps, undeployable, validate_api};
 
 fn api(flows: &Value, plans: &Value) -> Api {
@@ -117,11 +118,12 @@ fn chains_have_the_enabled_steps_that_do_something() {
         api: "shop",
         files: None,
     };
-    let chain = compile_steps(steps, "flows[0].request", &ctx(Phase::Request)).unwrap();
+    let chain = compile_steps(steps, "flows[0].request", &ctx(Phase::Request), &NoGroups).unwrap();
     assert_eq!(chain.steps().len(), 1);
     assert_eq!(&*chain.steps()[0].name, "Answer");
     assert!(chain.needs().request_content);
-    let elsewhere = compile_steps(steps, "flows[0].response", &ctx(Phase::Response)).unwrap();
+    let elsewhere =
+        compile_steps(steps, "flows[0].response", &ctx(Phase::Response), &NoGroups).unwrap();
     assert!(elsewhere.is_empty());
 }
 
@@ -185,5 +187,10 @@ fn a_step_that_cannot_be_deployed_is_kept_with_a_notice_and_refused_with_its_pla
         files: None,
     };
     let steps: &[Step] = &api.flows[0].request;
-    assert_eq!(compile_steps(steps, "s", &ctx).unwrap_err().len(), 1);
+    assert_eq!(
+        compile_steps(steps, "s", &ctx, &NoGroups)
+            .unwrap_err()
+            .len(),
+        1
+    );
 }

@@ -136,6 +136,7 @@ const RULES: &[Rule] = &[
         workspace: &[
             "tidegate-check",
             "tidegate-consensus",
+            "tidegate-jolt",
             "tidegate-model",
             "tidegate-policies",
             "tidegate-proto",

@@ -102,6 +102,7 @@ impl Fault {
             code::IDEMPOTENCY_KEY_REUSED => Self::refused("IDEMPOTENCY_KEY_REUSED", message),
             code::NOT_FOUND => Self::refused("NOT_FOUND", message),
             code::PLAN_IN_USE => Self::refused("PLAN_IN_USE", message),
+            code::ASSET_IN_USE => Self::refused("ASSET_IN_USE", message),
             code::LIMIT => Self::refused("LIMIT", message),
             code::FEATURE_LEVEL => Self::refused("FEATURE_LEVEL", message),
             // Whatever else the rules find should have been found before it was proposed.

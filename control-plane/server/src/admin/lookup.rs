@@ -2,13 +2,13 @@
 
 use memchr::memmem;
 use serde_json::Value;
-use tidegate_model::ApiObject;
+use tidegate_model::{ApiObject, AssetKind};
 use tidegate_state::{
-    ApiRecord, ApplicationRecord, DeploymentRecord, EnvironmentRecord, Resource, StateReader,
-    SubscriptionRecord, query,
+    ApiRecord, ApplicationRecord, AssetRecord, DeploymentRecord, EnvironmentRecord, Resource,
+    StateReader, SubscriptionRecord, query,
 };
 
-use super::Fault;
+use super::{Fault, assets::stored_kind};
 
 /// Drafts read at once while looking for a cross id.
 const APIS_PAGE: usize = 100;
@@ -86,6 +86,25 @@ pub(crate) fn application(
     }
     query::application_by_name(state, environment, application)?
         .ok_or_else(|| Fault::not_found("application", application))
+}
+
+/// An asset by id, else by what others call it, else by name.
+pub(crate) fn asset(
+    state: &dyn StateReader,
+    environment: &str,
+    kind: AssetKind,
+    asset: &str,
+) -> Result<Resource<AssetRecord>, Fault> {
+    check(kind.as_str(), asset)?;
+    let stored = stored_kind(kind);
+    if let Some(found) = query::asset(state, environment, stored, asset)? {
+        return Ok(found);
+    }
+    if let Some(found) = query::asset_by_alias(state, environment, stored, asset)? {
+        return Ok(found);
+    }
+    query::asset_by_name(state, environment, stored, asset)?
+        .ok_or_else(|| Fault::not_found(kind.as_str(), asset))
 }
 
 /// A subscription by id.

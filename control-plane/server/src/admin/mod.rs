@@ -5,6 +5,7 @@
 
 mod apis;
 mod applications;
+mod assets;
 mod call;
 mod cluster;
 mod edges;
@@ -21,6 +22,7 @@ mod watch;
 pub(crate) use self::{
     apis::ApiService,
     applications::ApplicationService,
+    assets::AssetService,
     call::{Call, ENVIRONMENT_DEFAULT, Intent, bounded, environment},
     cluster::ClusterService,
     edges::EdgeService,

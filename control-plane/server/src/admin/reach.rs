@@ -46,6 +46,19 @@ pub(super) async fn edges(
             && TagSelector::parse(&edge.tags)
                 .is_ok_and(|selector| selector.entitles(&tags, &plan_tags))
     };
+    hold_while(directory, is_behind).await;
+    Ok(())
+}
+
+/// As [`edges`], for a change that every edge of the environment gets.
+pub(super) async fn all_edges(directory: &EdgeDirectory, environment: &str, revision: u64) {
+    let is_behind = |edge: &PeerEdge| {
+        edge.connected && edge.environment == environment && edge.active_revision < revision
+    };
+    hold_while(directory, is_behind).await;
+}
+
+async fn hold_while(directory: &EdgeDirectory, is_behind: impl Fn(&PeerEdge) -> bool) {
     let mut changed = directory.changed();
     let reached = async {
         loop {
@@ -63,7 +76,6 @@ pub(super) async fn edges(
         }
     };
     if timeout(HELD_MAX, reached).await.is_err() {
-        tracing::debug!(api_id, revision, "a change has not reached every edge yet");
+        tracing::debug!("a change has not reached every edge yet");
     }
-    Ok(())
 }

@@ -101,6 +101,18 @@ const RULES: &[(&str, &[(&str, Access)])] = &[
             ("RevokeToken", Access::Write),
         ],
     ),
+    (
+        "tidegate.admin.v1.AssetService",
+        &[
+            ("GetAsset", Access::Read),
+            ("ListAssets", Access::Read),
+            ("DeleteAsset", Access::Write),
+            ("ExportAsset", Access::Read),
+            ("DeployAsset", Access::Write),
+            ("UndeployAsset", Access::Write),
+            ("ListAssetDeployments", Access::Read),
+        ],
+    ),
     ("tidegate.admin.v1.WatchService", &[("Watch", Access::Read)]),
     ("tidegate.sync.v1.SyncService", &[("Stream", Access::Edge)]),
     (

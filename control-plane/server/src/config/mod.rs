@@ -119,6 +119,8 @@ pub(crate) struct Config {
     pub tls: Option<TlsFiles>,
     pub keys: KeyFiles,
     pub log_format: LogFormat,
+    /// Whether link-local addresses may be called.
+    pub allows_link_local: bool,
 }
 
 impl Config {
@@ -172,6 +174,7 @@ impl Config {
             tls,
             keys,
             log_format,
+            allows_link_local: raw.allow_link_local.unwrap_or(false),
         })
     }
 
@@ -215,6 +218,7 @@ impl Config {
             LogFormat::Json => "json",
         };
         line("log-format", format!("{format:?}"));
+        line("allow-link-local", self.allows_link_local.to_string());
         text
     }
 }

@@ -57,6 +57,10 @@ pub(crate) struct RawConfig {
     /// Pace of the consensus protocol: `lan` or `dev` (shorter election timeouts, one machine).
     #[arg(long, env = "TIDEGATE_TIMING")]
     pub timing: Option<String>,
+    /// Lets dynamic dictionaries and properties be fetched from link-local addresses, where clouds serve the machine's
+    /// credentials.
+    #[arg(long, env = "TIDEGATE_ALLOW_LINK_LOCAL", value_name = "BOOL")]
+    pub allow_link_local: Option<bool>,
     /// Form of log lines on standard error: `text` or `json`.
     #[arg(long, env = "TIDEGATE_LOG_FORMAT")]
     pub log_format: Option<String>,
@@ -81,6 +85,7 @@ impl RawConfig {
             edge_token_file: self.edge_token_file.or(weaker.edge_token_file),
             trust_pin_file: self.trust_pin_file.or(weaker.trust_pin_file),
             timing: self.timing.or(weaker.timing),
+            allow_link_local: self.allow_link_local.or(weaker.allow_link_local),
             log_format: self.log_format.or(weaker.log_format),
         }
     }

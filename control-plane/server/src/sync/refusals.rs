@@ -7,8 +7,9 @@ use std::{
 };
 
 use tidegate_consensus::Consensus;
+use tidegate_model::ObjectKind;
 use tidegate_state::{
-    DeploymentRecord, ReadError, Txn,
+    AssetKind, DeploymentRecord, ReadError, Txn,
     op::{Op, RecordRefusal},
     query,
 };
@@ -26,13 +27,13 @@ const REMEMBERED_MAX: usize = 16_384;
 /// Deployments looked through for the refused content.
 const DEPLOYMENTS_SEARCHED: usize = 32;
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Object kind whose refusals belong to a deployment.
-const API: &str = "api";
 
 #[derive(Debug)]
 struct Refusal {
     edge_id: Arc<str>,
     environment: Arc<str>,
+    /// What has the deployment: the id of an API, or what stands for an asset.
+    owner: String,
     object: RefusedObject,
 }
 
@@ -71,8 +72,12 @@ impl EdgeRefusals {
         let Report::Nacked { objects, .. } = report else {
             return;
         };
-        for object in objects.iter().filter(|object| object.kind == API) {
+        for object in objects {
+            let Some(owner) = owner_of(object) else {
+                continue;
+            };
             let refusal = Refusal {
+                owner,
                 edge_id: Arc::clone(&self.edge_id),
                 environment: Arc::clone(&self.environment),
                 object: object.clone(),
@@ -81,6 +86,17 @@ impl EdgeRefusals {
                 tracing::warn!(edge_id = %self.edge_id, "refusal not recorded, the queue is full");
             }
         }
+    }
+}
+
+/// Whose history the refusal of an object belongs to.
+fn owner_of(object: &RefusedObject) -> Option<String> {
+    match object.kind.parse().ok()? {
+        ObjectKind::Api => Some(object.id.clone()),
+        ObjectKind::SharedPolicyGroup => Some(AssetKind::SharedPolicyGroup.owner(&object.id)),
+        ObjectKind::Organization => Some(AssetKind::Organization.owner(&object.id)),
+        ObjectKind::Dictionary => Some(AssetKind::Dictionary.owner(&object.id)),
+        ObjectKind::Subscription | ObjectKind::Properties => None,
     }
 }
 
@@ -136,7 +152,10 @@ async fn record(
     };
     let hash = blake3::Hash::from(object.object_hash);
     let txn = Txn {
-        idempotency_key: format!("refusal/{}/{}/{number}/{hash}", refusal.edge_id, object.id),
+        idempotency_key: format!(
+            "refusal/{}/{}/{number}/{hash}",
+            refusal.edge_id, refusal.owner
+        ),
         request_digest: bytes::Bytes::copy_from_slice(hash.as_bytes()),
         actor: format!("edge:{}", refusal.edge_id),
         time_ms: now_ms(),
@@ -144,7 +163,7 @@ async fn record(
         preconditions: Vec::new(),
         ops: vec![Op::from(RecordRefusal {
             environment: refusal.environment.to_string(),
-            api_id: object.id.clone(),
+            api_id: refusal.owner.clone(),
             number,
             edge_id: refusal.edge_id.to_string(),
             object_hash: bytes::Bytes::copy_from_slice(hash.as_bytes()),
@@ -168,7 +187,7 @@ fn unrecorded_deployment(
     let page = query::deployments(
         &state,
         &refusal.environment,
-        &refusal.object.id,
+        &refusal.owner,
         None,
         DEPLOYMENTS_SEARCHED,
     )?;

@@ -165,6 +165,7 @@ fn grow_view(snapshot: &StateView, record: &ViewRecord) -> Result<(u64, GrownVie
                         .iter()
                         .map(|set| set.tags.as_slice())
                         .collect(),
+                    is_everywhere: facts.is_everywhere,
                 },
             );
         }

@@ -48,6 +48,7 @@ pub(super) struct LiveObject<'a> {
     pub(super) object_len: u64,
     pub(super) tags: &'a [String],
     pub(super) plan_tags: Vec<&'a [String]>,
+    pub(super) is_everywhere: bool,
 }
 
 /// All views of this node.
@@ -96,7 +97,7 @@ impl GrownView {
             .iter()
             .map(|tags| tags.iter().cloned().collect())
             .collect();
-        let entitled = self.selector.entitles(&tags, &plan_tags);
+        let entitled = object.is_everywhere || self.selector.entitles(&tags, &plan_tags);
         match object.object_hash {
             Some(hash) if entitled => {
                 self.tree
@@ -196,6 +197,7 @@ impl Forest {
             object_len: change.object_len,
             tags: &change.tags,
             plan_tags: change.plan_tags.iter().map(Vec::as_slice).collect(),
+            is_everywhere: change.is_everywhere,
         };
         for view in self.views.values_mut() {
             if view.environment == change.environment && revision > view.grown_at {

@@ -29,6 +29,7 @@ fn put(id: &str, content: u8, tags: &[&str]) -> LiveChange {
         object_len: 10,
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
         plan_tags: vec![Vec::new()],
+        is_everywhere: false,
     }
 }
 
@@ -132,4 +133,24 @@ fn only_the_newest_published_versions_are_kept() {
             .published("DEFAULT/v", roots.last().unwrap())
             .is_some()
     );
+}
+
+#[test]
+fn what_belongs_to_the_environment_is_in_every_view() {
+    let mut forest = forest(&["eu"], 1);
+    let before = root_at(&forest, 1);
+    let shared = LiveChange {
+        kind: "dictionary".to_owned(),
+        plan_tags: Vec::new(),
+        is_everywhere: true,
+        ..put("d", 1, &[])
+    };
+    forest.change(2, &shared);
+    assert_ne!(root_at(&forest, 2), before);
+    let gone = LiveChange {
+        object_hash: None,
+        ..shared
+    };
+    forest.change(3, &gone);
+    assert_eq!(root_at(&forest, 3), before);
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ApiRecord, ReadError, ResourceKind, Table, code,
-    draft::{Draft, stored_hash},
-    key::{self, Index},
-    op::{live, subscription},
-    query,
+    ApiRecord, ResourceKind, code,
+    draft::Draft,
+    key::Index,
+    op::{asset, deployment, feed, live, subscription},
     rejection::{OpError, check_id, check_text, reject},
 };
 
@@ -24,7 +23,7 @@ pub struct PutApi {
     /// Environment of the API.
     #[prost(string, tag = "1")]
     pub environment: String,
-    /// The draft; its `deployed_number` is ignored.
+    /// The draft; what it says about deployments is ignored.
     #[prost(message, required, tag = "2")]
     pub record: ApiRecord,
 }
@@ -56,8 +55,12 @@ pub(super) fn put(draft: &mut Draft<'_>, op: &PutApi) -> Result<(), OpError> {
     check_removed_plans(draft, environment, &before, record)?;
 
     index(draft, environment, &before, record);
+    let groups = (before.groups.as_slice(), record.groups.as_slice());
+    asset::reindex_uses(draft, Index::AssetUse, environment, &record.id, groups);
     let stored = ApiRecord {
         deployed_number: before.deployed_number,
+        deployed_groups: before.deployed_groups.clone(),
+        has_feed: before.has_feed,
         ..record.clone()
     };
     draft.put_record(environment, &record.id, &stored)?;
@@ -80,7 +83,15 @@ pub(super) fn delete(draft: &mut Draft<'_>, op: &DeleteApi) -> Result<(), OpErro
     let record = require(draft, environment, id, "id")?;
     subscription::remove_all(draft, Index::SubscriptionByApi, environment, id)?;
     live::clear(draft, environment, live::API, id)?;
-    remove_deployments(draft, environment, id)?;
+    live::clear(draft, environment, feed::PROPERTIES, id)?;
+    feed::remove(draft, environment, feed::PROPERTIES, id)?;
+    deployment::remove_all(draft, environment, id)?;
+    for (index, groups) in [
+        (Index::AssetUse, &record.groups),
+        (Index::AssetLiveUse, &record.deployed_groups),
+    ] {
+        asset::reindex_uses(draft, index, environment, id, (groups, &[]));
+    }
     index(
         draft,
         environment,
@@ -202,26 +213,4 @@ fn index(draft: &mut Draft<'_>, environment: &str, before: &ApiRecord, after: &A
         &after.plan_ids,
     );
     draft.reindex(Index::Claim, environment, id, &before.claims, &after.claims);
-}
-
-fn remove_deployments(
-    draft: &mut Draft<'_>,
-    environment: &str,
-    api_id: &str,
-) -> Result<(), ReadError> {
-    loop {
-        // Each page is removed before the next is read, so every read starts at the front.
-        let page = query::deployments(draft.state(), environment, api_id, None, query::PAGE_MAX)?;
-        for deployment in &page.items {
-            let hashes = [&deployment.object_hash, &deployment.document_hash];
-            for hash in hashes {
-                draft.release(&stored_hash(Table::Deployment, hash)?)?;
-            }
-            let key = key::deployment(environment, api_id, deployment.number);
-            draft.write(Table::Deployment, key, None);
-        }
-        if page.next.is_none() {
-            return Ok(());
-        }
-    }
 }

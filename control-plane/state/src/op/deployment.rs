@@ -7,8 +7,8 @@ use crate::{
     bounds::PRUNE_BATCH,
     code,
     draft::{Draft, stored_hash},
-    key,
-    op::{api, live},
+    key::{self, Index},
+    op::{api, asset, feed, live},
     query,
     record::TagSet,
     rejection::{OpError, reject},
@@ -49,6 +49,12 @@ pub struct Deploy {
     /// Sharding tags of each published plan.
     #[prost(message, repeated, tag = "9")]
     pub plan_tags: Vec<TagSet>,
+    /// Ids of the shared policy groups it runs, each once; all must be deployed.
+    #[prost(string, repeated, tag = "10")]
+    pub groups: Vec<String>,
+    /// Whether properties are fetched for it from elsewhere.
+    #[prost(bool, tag = "11")]
+    pub has_feed: bool,
 }
 
 /// Starts or stops an API; the live object is emitted again with its new state.
@@ -71,6 +77,15 @@ pub struct SetApiState {
 pub(super) fn deploy(draft: &mut Draft<'_>, op: &Deploy) -> Result<(), OpError> {
     let record = api::require(draft, &op.environment, &op.api_id, "api_id")?;
     check(draft, op, &record)?;
+    asset::require_groups(draft, &op.environment, &op.groups)?;
+    let groups = (record.deployed_groups.as_slice(), op.groups.as_slice());
+    asset::reindex_uses(
+        draft,
+        Index::AssetLiveUse,
+        &op.environment,
+        &op.api_id,
+        groups,
+    );
     let object_hash = draft.retain_bytes(&op.object)?;
     let document_hash = draft.retain_bytes(&record.document)?;
     let deployment = DeploymentRecord {
@@ -92,6 +107,8 @@ pub(super) fn deploy(draft: &mut Draft<'_>, op: &Deploy) -> Result<(), OpError> 
     let name = record.name.clone();
     let record = ApiRecord {
         deployed_number: op.number,
+        deployed_groups: op.groups.clone(),
+        has_feed: op.has_feed,
         ..record
     };
     draft.put_record(&op.environment, &op.api_id, &record)?;
@@ -111,8 +128,10 @@ pub(super) fn deploy(draft: &mut Draft<'_>, op: &Deploy) -> Result<(), OpError> 
         object_len: live::length(&op.object),
         tags: op.tags.clone(),
         plan_tags: op.plan_tags.clone(),
+        is_everywhere: false,
     };
     live::set_api(draft, &op.environment, &live)?;
+    feed::follow_api(draft, &op.environment, &live, op.has_feed)?;
     forget_oldest(draft, &op.environment, &op.api_id, op.number)?;
     Ok(())
 }
@@ -158,28 +177,12 @@ pub(super) fn set_state(draft: &mut Draft<'_>, op: &SetApiState) -> Result<(), O
 }
 
 fn check(draft: &Draft<'_>, op: &Deploy, record: &ApiRecord) -> Result<(), OpError> {
-    let next = record.deployed_number.saturating_add(1);
-    if op.number != next {
-        let message = format!("expected {next}, the number after the newest deployment");
-        return Err(reject(code::OUT_OF_SEQUENCE, "number", message));
-    }
-    if op.object.is_empty() {
-        return Err(reject(
-            code::INVALID,
-            "object",
-            "expected the published object",
-        ));
-    }
-    let texts = [
-        ("label", &op.label, LABEL_BYTES_MAX),
-        ("message", &op.message, MESSAGE_BYTES_MAX),
-    ];
-    for (field, text, bytes_max) in texts {
-        if text.len() > bytes_max {
-            let message = format!("expected at most {bytes_max} bytes");
-            return Err(reject(code::INVALID, field, message));
-        }
-    }
+    check_new(
+        op.number,
+        record.deployed_number,
+        &op.object,
+        (&op.label, &op.message),
+    )?;
     if op.rollback_of == 0 {
         return Ok(());
     }
@@ -192,8 +195,61 @@ fn check(draft: &Draft<'_>, op: &Deploy, record: &ApiRecord) -> Result<(), OpErr
     }
 }
 
+/// Demands what every deployment has: the next number, an object, remarks of bounded length.
+pub(super) fn check_new(
+    number: u64,
+    newest: u64,
+    object: &Bytes,
+    (label, message): (&String, &String),
+) -> Result<(), OpError> {
+    let next = newest.saturating_add(1);
+    if number != next {
+        let message = format!("expected {next}, the number after the newest deployment");
+        return Err(reject(code::OUT_OF_SEQUENCE, "number", message));
+    }
+    if object.is_empty() {
+        return Err(reject(
+            code::INVALID,
+            "object",
+            "expected the published object",
+        ));
+    }
+    for (field, text, bytes_max) in [
+        ("label", label, LABEL_BYTES_MAX),
+        ("message", message, MESSAGE_BYTES_MAX),
+    ] {
+        if text.len() > bytes_max {
+            let message = format!("expected at most {bytes_max} bytes");
+            return Err(reject(code::INVALID, field, message));
+        }
+    }
+    Ok(())
+}
+
+/// Removes the whole history of an API or asset.
+pub(super) fn remove_all(
+    draft: &mut Draft<'_>,
+    environment: &str,
+    owner: &str,
+) -> Result<(), ReadError> {
+    loop {
+        // Each page is removed before the next is read, so every read starts at the front.
+        let page = query::deployments(draft.state(), environment, owner, None, query::PAGE_MAX)?;
+        for deployment in &page.items {
+            for hash in [&deployment.object_hash, &deployment.document_hash] {
+                draft.release(&stored_hash(Table::Deployment, hash)?)?;
+            }
+            let key = key::deployment(environment, owner, deployment.number);
+            draft.write(Table::Deployment, key, None);
+        }
+        if page.next.is_none() {
+            return Ok(());
+        }
+    }
+}
+
 /// Drops deployments beyond the bound. Numbers are dense, so the oldest kept one follows from the newest.
-fn forget_oldest(
+pub(super) fn forget_oldest(
     draft: &mut Draft<'_>,
     environment: &str,
     api_id: &str,

@@ -6,7 +6,7 @@ use crate::{
     LiveChange, LiveRecord, ReadError, ResourceKind, Table,
     draft::{Draft, stored_hash},
     key,
-    op::subscription,
+    op::{feed::PROPERTIES, subscription},
     record::TagSet,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn clear(
     Ok(())
 }
 
-/// Makes an API live, and moves its subscriptions along when its entitlement facts change.
+/// Makes an API live, and moves its subscriptions and fetched properties along when its entitlement facts change.
 pub(super) fn set_api(
     draft: &mut Draft<'_>,
     environment: &str,
@@ -71,6 +71,15 @@ pub(super) fn set_api(
     set(draft, environment, API, api_id, record)?;
     if !facts_moved {
         return Ok(());
+    }
+    let properties = format!("{PROPERTIES}/{api_id}");
+    if let Some(before) = draft.record::<LiveRecord>(environment, &properties)? {
+        let moved = LiveRecord {
+            object_hash: before.value.object_hash,
+            object_len: before.value.object_len,
+            ..record.clone()
+        };
+        set(draft, environment, PROPERTIES, api_id, &moved)?;
     }
     let index = key::Index::SubscriptionByApi;
     subscription::each(draft, index, environment, api_id, |draft, held| {
@@ -127,6 +136,7 @@ fn announce(
             .iter()
             .map(|TagSet { tags }| tags.clone())
             .collect(),
+        is_everywhere: record.is_everywhere,
     });
     draft.events.push(event);
 }

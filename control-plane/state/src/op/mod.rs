@@ -2,9 +2,11 @@
 
 mod api;
 mod application;
+mod asset;
 mod cluster;
 mod deployment;
 mod environment;
+mod feed;
 mod live;
 mod refusal;
 mod subscription;
@@ -13,9 +15,11 @@ mod view;
 
 pub use api::{DeleteApi, PutApi};
 pub use application::{DeleteApplication, PutApplication};
+pub use asset::{DeleteAsset, DeployAsset, PutAsset, WithdrawAsset};
 pub use cluster::{PutCluster, PutKeyset, SetFeatureLevel};
 pub use deployment::{Deploy, SetApiState};
 pub use environment::PutEnvironment;
+pub use feed::PutFeed;
 pub use refusal::RecordRefusal;
 pub use subscription::PutSubscription;
 pub use token::{DeleteToken, PutToken};
@@ -77,6 +81,21 @@ pub enum Op {
     /// Raises the feature level of the cluster.
     #[prost(message, tag = "17")]
     SetFeatureLevel(SetFeatureLevel),
+    /// Writes the draft of an asset.
+    #[prost(message, tag = "18")]
+    PutAsset(PutAsset),
+    /// Removes an asset.
+    #[prost(message, tag = "19")]
+    DeleteAsset(DeleteAsset),
+    /// Publishes an asset under a new number.
+    #[prost(message, tag = "20")]
+    DeployAsset(DeployAsset),
+    /// Takes an asset out of all views.
+    #[prost(message, tag = "21")]
+    WithdrawAsset(WithdrawAsset),
+    /// Records what was fetched.
+    #[prost(message, tag = "22")]
+    PutFeed(PutFeed),
 }
 
 macro_rules! into_op {
@@ -107,6 +126,11 @@ into_op!(
     RecordRefusal,
     UnregisterView,
     SetFeatureLevel,
+    PutAsset,
+    DeleteAsset,
+    DeployAsset,
+    WithdrawAsset,
+    PutFeed,
 );
 
 /// Protobuf cannot repeat a oneof: each operation travels in a message of its own.
@@ -114,7 +138,7 @@ into_op!(
 pub(crate) struct OpEnvelope {
     #[prost(
         oneof = "Op",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22"
     )]
     pub(crate) kind: Option<Op>,
 }
@@ -139,5 +163,10 @@ pub(crate) fn run(draft: &mut Draft<'_>, op: &Op) -> Result<(), OpError> {
         Op::PublishView(op) => view::publish(draft, op),
         Op::RecordRefusal(op) => refusal::record(draft, op),
         Op::SetFeatureLevel(op) => cluster::set_feature_level(draft, op),
+        Op::PutAsset(op) => asset::put(draft, op),
+        Op::DeleteAsset(op) => asset::delete(draft, op),
+        Op::DeployAsset(op) => asset::deploy(draft, op),
+        Op::WithdrawAsset(op) => asset::withdraw(draft, op),
+        Op::PutFeed(op) => feed::put(draft, op),
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    DeploymentRecord, Refusal, ResourceKind,
+    AssetKind, DeploymentRecord, Refusal, ResourceKind,
     bounds::REFUSALS_PER_DEPLOYMENT_MAX,
     code,
     draft::Draft,
@@ -48,11 +48,14 @@ pub struct RecordRefusal {
 pub(super) fn record(draft: &mut Draft<'_>, op: &RecordRefusal) -> Result<(), OpError> {
     check_id("edge_id", &op.edge_id)?;
     check_hash("object_hash", &op.object_hash)?;
-    let api = api::require(draft, &op.environment, &op.api_id, "api_id")?;
-    let number = if op.number == 0 {
-        api.deployed_number
-    } else {
-        op.number
+    let asset = AssetKind::owned(&op.api_id);
+    let (name, number) = match (&asset, op.number) {
+        (Some(_), number) => (String::new(), number),
+        (None, number) => {
+            let api = api::require(draft, &op.environment, &op.api_id, "api_id")?;
+            let newest = api.deployed_number;
+            (api.name, if number == 0 { newest } else { number })
+        }
     };
     let id = format!("{}/{number}", op.api_id);
     let Some(deployment) = draft.record::<DeploymentRecord>(&op.environment, &id)? else {
@@ -77,13 +80,11 @@ pub(super) fn record(draft: &mut Draft<'_>, op: &RecordRefusal) -> Result<(), Op
         .saturating_sub(REFUSALS_PER_DEPLOYMENT_MAX);
     deployment.refusals.drain(..excess);
     draft.put_record(&op.environment, &id, &deployment)?;
-    draft.changed(
-        ResourceKind::Deployment,
-        &op.environment,
-        &id,
-        &api.name,
-        false,
-    );
+    let (kind, id) = match asset {
+        Some(asset) => (ResourceKind::Asset, asset),
+        None => (ResourceKind::Deployment, id.as_str()),
+    };
+    draft.changed(kind, &op.environment, id, &name, false);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Typed reads. All are bounded: lists give one page, at most [`PAGE_MAX`] entries.
 
+mod asset;
 mod catalog;
 mod event;
 mod publication;
@@ -7,6 +8,9 @@ mod publication;
 use bytes::Bytes;
 use prost::Message;
 
+pub use asset::{
+    asset, asset_by_alias, asset_by_name, asset_key, assets, feed, feeds, users_of_asset,
+};
 pub use catalog::{
     api, api_by_name, api_of_plan, apis, application, application_by_client_id,
     application_by_name, applications, claims, claims_revision, environment, environments,
@@ -22,9 +26,9 @@ pub use publication::{
 pub use crate::idempotency::recall as recorded_reply;
 
 use crate::{
-    ApiRecord, ApplicationRecord, ClusterRecord, DeploymentRecord, EnvironmentRecord, KeysetRecord,
-    LiveRecord, ManifestRecord, ReadError, ResourceKind, StateReader, SubscriptionRecord, Table,
-    TokenRecord, ViewRecord,
+    ApiRecord, ApplicationRecord, AssetRecord, ClusterRecord, DeploymentRecord, EnvironmentRecord,
+    FeedRecord, KeysetRecord, LiveRecord, ManifestRecord, ReadError, ResourceKind, StateReader,
+    SubscriptionRecord, Table, TokenRecord, ViewRecord,
     draft::decode_stored,
     key::{self, Index},
 };
@@ -49,6 +53,12 @@ impl Record for ApplicationRecord {
 }
 impl Record for SubscriptionRecord {
     const KIND: ResourceKind = ResourceKind::Subscription;
+}
+impl Record for AssetRecord {
+    const KIND: ResourceKind = ResourceKind::Asset;
+}
+impl Record for FeedRecord {
+    const KIND: ResourceKind = ResourceKind::Feed;
 }
 impl Record for TokenRecord {
     const KIND: ResourceKind = ResourceKind::Token;

@@ -11,7 +11,7 @@ use crate::{
 /// One object that views are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveObject {
-    /// Object kind: "api" or "subscription".
+    /// Object kind, such as "api" or "subscription".
     pub kind: String,
     /// Id of the object.
     pub id: String,

@@ -3,31 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::{HeaderName, Method};
-use tidegate_expression::{Condition, Text, Value, ValueMap};
+use http::HeaderName;
+use tidegate_expression::{Text, Value, ValueMap};
 use tidegate_model::{
     ApiId, ApiObject, Violation,
     api::{
-        Api, ApiKind, Flow, FlowMode as ModelFlowMode, HttpListener, Listener, PathOperator, Plan,
-        PlanMode, SecurityKind, Selector, Step,
+        Api, ApiKind, FlowMode as ModelFlowMode, HttpListener, Listener, Plan, PlanMode,
+        SecurityKind,
     },
 };
 use tidegate_policies::{
     api_key::ApiKeyConfig,
-    compile_steps,
     jwt::{JwtConfig, JwtVerifier},
     oauth2::{OAuth2Config, OAuth2Verifier},
 };
-use tidegate_policy::{ApiFacts, Chain, CompileContext, Phase, PlanFacts};
+use tidegate_policy::{ApiFacts, PlanFacts};
 
-use super::{NodeFacts, files::NodeFiles, scope::DeployScope};
+use super::{
+    NodeFacts,
+    flows::{FlowContext, compile_flows, condition},
+    scope::DeployScope,
+    shared::{ApiGroups, Shared, overlaid},
+};
 use crate::{
     analytics::Analytics,
     clock::SystemAmbient,
     cors::Cors,
     endpoint::{self, Endpoints, Failover},
     error_response::ErrorTemplates,
-    flow::{CompiledFlow, Coverage, FlowMode, Flows, HttpSelector, PathPattern},
+    flow::{FlowMode, Flows},
     path_mapping::PathMappings,
     plan::{CompiledPlan, KeyPlace, Security, SecurityChain},
     routing::normalise,
@@ -54,8 +58,10 @@ pub struct Acceptor {
 pub struct CompiledApi {
     /// Id of the API.
     pub id: ApiId,
-    /// What expressions, policies and logs know of it.
+    /// What its definition alone says to expressions, policies and logs.
     pub facts: Arc<ApiFacts>,
+    /// Keys of properties that had been fetched when the definition was written: what is fetched now replaces them.
+    pub stale_properties: Box<[Text]>,
     /// Where it answers.
     pub acceptors: Box<[Acceptor]>,
     /// Its plans.
@@ -122,15 +128,20 @@ impl From<Vec<Violation>> for RefusedApi {
 pub(super) fn compile_api(
     object: &ApiObject,
     node: &NodeFacts,
+    shared: &Shared,
 ) -> Result<Option<CompiledApi>, RefusedApi> {
     let api = Api::from_canonical(&object.definition)?;
     let acceptors = acceptors(&api);
     if api.kind != ApiKind::Proxy || acceptors.is_empty() {
         return Ok(None);
     }
+    let stale = api.properties.iter().filter(|property| property.dynamic);
+    let stale_properties: Box<[Text]> = stale
+        .map(|property| Text::from(property.key.as_str()))
+        .collect();
     let mut facts = facts(object, &api);
     let scope = DeployScope {
-        api: &facts,
+        api: &overlaid(&Arc::new(facts.clone()), &stale_properties, shared),
         ambient: SystemAmbient,
     };
     let resources = tidegate_edge_resources::build(object.id.as_str(), &api.resources, &scope)
@@ -140,16 +151,16 @@ pub(super) fn compile_api(
         })?;
     facts.resources = Arc::new(resources);
     let facts = Arc::new(facts);
-    let ctx = CompileContext {
-        phase: Phase::Request,
+    let groups = ApiGroups {
+        references: &object.groups,
+        shared,
+    };
+    let ctx = FlowContext {
         environment: &object.environment,
         api: object.id.as_str(),
-        files: Some(&NodeFiles),
+        groups: &groups,
     };
-    let mode = match api.flow_execution.mode {
-        ModelFlowMode::Default => FlowMode::Default,
-        ModelFlowMode::BestMatch => FlowMode::BestMatch,
-    };
+    let mode = flow_mode(api.flow_execution.mode);
     let served = |plan: &&Plan| {
         plan.status.is_served()
             && plan.mode == PlanMode::Standard
@@ -169,15 +180,12 @@ pub(super) fn compile_api(
     }
     let analytics = Analytics::compile(&api.analytics, key_headers(&plans))
         .map_err(|error| refusal("analytics.logging.condition", &error))?;
-    let scope = DeployScope {
-        api: &facts,
-        ambient: SystemAmbient,
-    };
     let seed = rand::random();
     let endpoints = endpoint::build(&api.endpoint_groups, node, &scope, seed)
         .map_err(|error| refusal(error.path(), &error))?;
     Ok(Some(CompiledApi {
         id: object.id.clone(),
+        stale_properties,
         acceptors,
         security: SecurityChain::new(plans),
         flows: compile_flows(&api.flows, "flows", mode, &ctx)?,
@@ -191,6 +199,13 @@ pub(super) fn compile_api(
             .map_err(|(path, error)| refusal(&path, &error))?,
         facts,
     }))
+}
+
+pub(super) const fn flow_mode(mode: ModelFlowMode) -> FlowMode {
+    match mode {
+        ModelFlowMode::Default => FlowMode::Default,
+        ModelFlowMode::BestMatch => FlowMode::BestMatch,
+    }
 }
 
 /// Headers that carry keys: a log never shows them.
@@ -312,7 +327,7 @@ fn compile_plan(
     plan: &Plan,
     path: &str,
     mode: FlowMode,
-    ctx: &CompileContext<'_>,
+    ctx: &FlowContext<'_>,
 ) -> Result<CompiledPlan, RefusedApi> {
     let place = format!("{path}.security");
     let security = match &plan.security {
@@ -353,78 +368,7 @@ fn compile_plan(
     })
 }
 
-fn compile_flows(
-    flows: &[Flow],
-    path: &str,
-    mode: FlowMode,
-    ctx: &CompileContext<'_>,
-) -> Result<Flows, RefusedApi> {
-    let enabled = flows.iter().enumerate().filter(|(_, flow)| flow.enabled);
-    let compiled: Result<Vec<CompiledFlow>, RefusedApi> = enabled
-        .map(|(index, flow)| compile_flow(flow, &format!("{path}[{index}]"), ctx))
-        .collect();
-    Ok(Flows::new(compiled?, mode))
-}
-
-fn compile_flow(
-    flow: &Flow,
-    path: &str,
-    ctx: &CompileContext<'_>,
-) -> Result<CompiledFlow, RefusedApi> {
-    let mut compiled = CompiledFlow {
-        http: None,
-        condition: None,
-        is_foreign: false,
-        request: steps(&flow.request, Phase::Request, path, ctx)?,
-        response: steps(&flow.response, Phase::Response, path, ctx)?,
-    };
-    for (index, selector) in flow.selectors.iter().enumerate() {
-        let place = format!("{path}.selectors[{index}]");
-        match selector {
-            Selector::Http {
-                path: pattern,
-                path_operator,
-                methods,
-            } => {
-                let coverage = match path_operator {
-                    PathOperator::Equals => Coverage::Whole,
-                    PathOperator::StartsWith => Coverage::Beginning,
-                };
-                compiled.http = Some(HttpSelector {
-                    path: PathPattern::compile(pattern, coverage)
-                        .map_err(|error| refusal(&format!("{place}.path"), &error))?,
-                    methods: methods
-                        .iter()
-                        .map(|method| Method::from_bytes(method.as_bytes()))
-                        .collect::<Result<_, _>>()
-                        .map_err(|error| refusal(&format!("{place}.methods"), &error))?,
-                });
-            }
-            Selector::Condition { condition: source } => {
-                compiled.condition = Some(condition(source, &format!("{place}.condition"))?);
-            }
-            Selector::Channel { .. } | Selector::Other(_) => compiled.is_foreign = true,
-        }
-    }
-    Ok(compiled)
-}
-
-fn steps(
-    steps: &[Step],
-    phase: Phase,
-    path: &str,
-    ctx: &CompileContext<'_>,
-) -> Result<Chain, RefusedApi> {
-    let ctx = CompileContext { phase, ..*ctx };
-    let path = format!("{path}.{}", phase.flow_member());
-    compile_steps(steps, &path, &ctx).map_err(RefusedApi::from)
-}
-
-fn condition(source: &str, path: &str) -> Result<Condition, RefusedApi> {
-    Condition::compile(source).map_err(|error| refusal(path, &error))
-}
-
-fn refusal(path: &str, error: &dyn std::fmt::Display) -> RefusedApi {
+pub(super) fn refusal(path: &str, error: &dyn std::fmt::Display) -> RefusedApi {
     RefusedApi {
         path: path.to_owned(),
         message: error.to_string(),

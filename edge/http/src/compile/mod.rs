@@ -6,7 +6,11 @@
 
 mod api;
 mod files;
+mod flows;
 mod scope;
+mod shared;
+#[cfg(test)]
+mod shared_tests;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +27,11 @@ use tidegate_model::{
 };
 
 pub use api::{CompiledApi, RefusedApi};
+use tidegate_policy::ApiFacts;
 
+use self::shared::{Inputs, Overlay, Shared};
 use crate::{
+    flow::Flows,
     plan::{ApiKeyHasher, ApiSubscriptions},
     routing::{self, Bound, Routers},
     upstream::ProxyOptions,
@@ -86,6 +93,7 @@ pub struct CompiledSnapshot {
     routers: Routers,
     hasher: Arc<ApiKeyHasher>,
     pepper_digest: [u8; 32],
+    shared: Shared,
 }
 
 /// An API with the subscriptions to it.
@@ -93,9 +101,12 @@ pub struct CompiledSnapshot {
 pub struct ServedApi {
     /// The compiled API.
     pub api: Arc<CompiledApi>,
+    /// What expressions, policies and logs know of it now: values that were fetched or are shared are in here.
+    pub facts: Arc<ApiFacts>,
     /// Its accepted subscriptions.
     pub subscriptions: Arc<ApiSubscriptions>,
     source: Source,
+    overlay: Overlay,
 }
 
 /// Recognises an unchanged object without keeping its definition in memory.
@@ -103,13 +114,15 @@ pub struct ServedApi {
 struct Source {
     object: Weak<ApiObject>,
     digest: [u8; 32],
+    inputs: Inputs,
 }
 
 impl Source {
-    fn new(object: &Arc<ApiObject>, digest: [u8; 32]) -> Self {
+    fn new(object: &Arc<ApiObject>, digest: [u8; 32], inputs: Inputs) -> Self {
         Self {
             object: Arc::downgrade(object),
             digest,
+            inputs,
         }
     }
 
@@ -130,6 +143,12 @@ impl CompiledSnapshot {
     #[must_use]
     pub fn routers(&self) -> &Routers {
         &self.routers
+    }
+
+    /// The flows around those of every API.
+    #[must_use]
+    pub fn platform(&self) -> &Flows {
+        self.shared.platform()
     }
 
     /// Hashes API keys for look-ups.
@@ -166,19 +185,29 @@ pub fn compile(
     node: &NodeFacts,
 ) -> Compilation {
     let mut refused = Vec::new();
+    let shared = Shared::read(
+        snapshot,
+        previous.map(|previous| &previous.shared),
+        node,
+        &mut refused,
+    );
     let mut subscriptions = by_api(&snapshot.subscriptions);
     let mut apis = Vec::with_capacity(snapshot.apis.len());
     for object in snapshot.apis.iter().filter(|object| object.started) {
         let known = previous.and_then(|previous| previous.find(object.id.as_str()));
-        let Some((api, source)) = compile_object(object, known, node, &mut refused) else {
+        let Some((api, source)) = compile_object(object, known, (node, &shared), &mut refused)
+        else {
             continue;
         };
         let sources = subscriptions.remove(object.id.as_str()).unwrap_or_default();
         let subscriptions = index_subscriptions(sources, known, &mut refused);
+        let (facts, overlay) = facts_of(&api, known, &shared);
         apis.push(ServedApi {
             api,
+            facts,
             subscriptions,
             source,
+            overlay,
         });
     }
     apis.sort_by(|left, right| left.api.id.cmp(&right.api.id));
@@ -198,6 +227,7 @@ pub fn compile(
         routers,
         hasher,
         pepper_digest,
+        shared,
     };
     Compilation { snapshot, refused }
 }
@@ -219,24 +249,31 @@ fn by_api(subscriptions: &[Arc<SubscriptionObject>]) -> BySubscribedApi<'_> {
 fn compile_object(
     object: &Arc<ApiObject>,
     known: Option<&ServedApi>,
-    node: &NodeFacts,
+    (node, shared): (&NodeFacts, &Shared),
     refused: &mut Vec<ObjectRefusal>,
 ) -> Option<(Arc<CompiledApi>, Source)> {
-    if let Some(known) = known
+    let current = known.filter(|known| {
+        let inputs = &known.source.inputs;
+        shared.is_current(object.id.as_str(), inputs)
+    });
+    if let Some(known) = current
         && known.source.is_same_object(object)
     {
         return Some((Arc::clone(&known.api), known.source.clone()));
     }
     let digest = digest_of(object);
-    if let Some(known) = known
+    let inputs = shared.inputs_of(object);
+    if let Some(known) = current
         && known.source.digest == digest
     {
-        return Some((Arc::clone(&known.api), Source::new(object, digest)));
+        return Some((Arc::clone(&known.api), Source::new(object, digest, inputs)));
     }
     // One broken object must not take the others down, whatever part of the compiler gives in.
-    let compiled = catch_unwind(AssertUnwindSafe(|| api::compile_api(object, node)));
+    let compiled = catch_unwind(AssertUnwindSafe(|| api::compile_api(object, node, shared)));
     let refusal = match compiled {
-        Ok(Ok(Some(api))) => return Some((Arc::new(api), Source::new(object, digest))),
+        Ok(Ok(Some(api))) => {
+            return Some((Arc::new(api), Source::new(object, digest, inputs)));
+        }
         Ok(Ok(None)) => return None,
         Ok(Err(refusal)) => ("invalid-definition", refusal.path, refusal.message),
         Err(_panic) => {
@@ -254,6 +291,21 @@ fn compile_object(
         message,
     });
     known.map(|known| (Arc::clone(&known.api), known.source.clone()))
+}
+
+/// The facts of an API as they are now, the same ones while nothing changed.
+fn facts_of(
+    api: &Arc<CompiledApi>,
+    known: Option<&ServedApi>,
+    shared: &Shared,
+) -> (Arc<ApiFacts>, Overlay) {
+    let overlay = shared.overlay_of(api.id.as_str());
+    match known {
+        Some(known) if Arc::ptr_eq(&known.api, api) && known.overlay.is_same(&overlay) => {
+            (Arc::clone(&known.facts), overlay)
+        }
+        Some(_) | None => (overlay.over(&api.facts, &api.stale_properties), overlay),
+    }
 }
 
 fn index_subscriptions(

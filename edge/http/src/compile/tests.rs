@@ -10,7 +10,7 @@ use tidegate_model::{
 
 use super::{Compilation, CompiledSnapshot, NodeFacts, compile};
 
-fn node(tags: &[&str]) -> NodeFacts {
+pub(super) fn node(tags: &[&str]) -> NodeFacts {
     NodeFacts {
         id: "edge".to_owned(),
         tags: TagSelector::parse(tags).unwrap(),
@@ -21,7 +21,7 @@ fn node(tags: &[&str]) -> NodeFacts {
     }
 }
 
-fn definition(id: &str, path: &str) -> Value {
+pub(super) fn definition(id: &str, path: &str) -> Value {
     json!({
         "id": id, "name": id, "apiVersion": "1", "type": "proxy",
         "listeners": [{"type": "http", "paths": [{"path": path}],
@@ -32,7 +32,7 @@ fn definition(id: &str, path: &str) -> Value {
     })
 }
 
-fn object(definition: Value) -> Arc<ApiObject> {
+pub(super) fn object(definition: Value) -> Arc<ApiObject> {
     Arc::new(ApiObject {
         id: ApiId::parse(definition["id"].as_str().unwrap()).unwrap(),
         environment: "default".to_owned(),
@@ -40,6 +40,7 @@ fn object(definition: Value) -> Arc<ApiObject> {
         started: true,
         deployment_number: 1,
         deployed_ms: 0,
+        groups: Default::default(),
     })
 }
 
@@ -62,7 +63,7 @@ fn subscription(id: &str, hash: &str) -> Arc<SubscriptionObject> {
     })
 }
 
-fn snapshot(
+pub(super) fn snapshot(
     apis: Vec<Arc<ApiObject>>,
     subscriptions: Vec<Arc<SubscriptionObject>>,
 ) -> ConfigSnapshot {
@@ -73,6 +74,7 @@ fn snapshot(
         root: [0; 32],
         apis,
         subscriptions,
+        shared: Default::default(),
         api_key_pepper: Secret::new(b"pepper".to_vec()),
     }
 }
@@ -86,7 +88,7 @@ fn served(compilation: &Compilation) -> Vec<&str> {
         .collect()
 }
 
-fn api_of<'s>(snapshot: &'s CompiledSnapshot, id: &str) -> &'s super::ServedApi {
+pub(super) fn api_of<'s>(snapshot: &'s CompiledSnapshot, id: &str) -> &'s super::ServedApi {
     snapshot.find(id).unwrap()
 }
 

@@ -54,8 +54,12 @@ pub(super) struct Life<'s> {
     pub(super) transfer: Transfer,
     /// Present if the API has cross-origin rules.
     cors: Option<CorsRequest>,
+    /// The organisation's flows that run for this exchange.
+    pub(super) platform: Selection,
+    /// Whether the fields that every answer carries are written.
+    pub(super) is_marked: bool,
     served: &'s ServedApi,
-    snapshot: &'s CompiledSnapshot,
+    pub(super) snapshot: &'s CompiledSnapshot,
 }
 
 impl<'s> Life<'s> {
@@ -126,6 +130,8 @@ impl<'s> Life<'s> {
                 ..Transfer::default()
             },
             cors: None,
+            platform: Selection::default(),
+            is_marked: false,
             served: route.served,
             snapshot: route.snapshot,
         })
@@ -158,6 +164,13 @@ impl<'s> Life<'s> {
     /// Everything up to the response head, within the request timeout.
     pub(super) async fn run(&mut self, gateway: &Gateway) {
         self.begin_log(gateway);
+        self.run_api(gateway).await;
+        if !self.platform.is_empty() {
+            Box::pin(self.leave_platform(gateway)).await;
+        }
+    }
+
+    async fn run_api(&mut self, gateway: &Gateway) {
         let limit = gateway.context.settings.request_timeout;
         let lived = {
             let phases = pin!(self.phases(gateway));
@@ -185,13 +198,18 @@ impl<'s> Life<'s> {
         }
     }
 
-    /// The phases. Organisation flows (1, 12) will stand around them. Whether there is something to wait for is asked
-    /// before a step is made: most requests have few steps.
+    /// The phases up to the response of the API; the organisation's flows on it (12) follow whatever happens here.
+    /// Whether there is something to wait for is asked before a step is made: most requests have few steps.
     async fn phases(&mut self, gateway: &Gateway) -> Result<(), Interruption> {
         let ServedApi {
             api, subscriptions, ..
         } = self.served;
         let context = &gateway.context;
+        // 1 the organisation's flows
+        if !self.snapshot.platform().is_empty() {
+            // Boxed: its room would otherwise be part of every exchange.
+            Box::pin(self.enter_platform(gateway)).await?;
+        }
         self.map_path(api);
         // 2 CORS
         let is_preflight = self.answer_preflight(api)?;
@@ -296,7 +314,7 @@ impl<'s> Life<'s> {
         )))
     }
 
-    async fn run_flows(
+    pub(super) async fn run_flows(
         &mut self,
         context: &Context,
         flows: &Flows,
@@ -314,13 +332,13 @@ impl<'s> Life<'s> {
     }
 
     /// Reads the request body into memory, once.
-    async fn buffer_request(&mut self, context: &Context) -> Result<(), Interruption> {
+    pub(super) async fn buffer_request(&mut self, context: &Context) -> Result<(), Interruption> {
         let bytes_max = context.settings.content_bytes_max;
         let read = self.transfer.read_request(&mut self.exchange, bytes_max);
         Ok(read.await?)
     }
 
-    async fn buffer_response(&mut self, context: &Context) -> Result<(), Interruption> {
+    pub(super) async fn buffer_response(&mut self, context: &Context) -> Result<(), Interruption> {
         let bytes_max = context.settings.content_bytes_max;
         let read = self.transfer.read_response(&mut self.exchange, bytes_max);
         Ok(read.await?)
@@ -368,24 +386,33 @@ impl<'s> Life<'s> {
             "request panicked"
         );
         self.transfer.upgrade = None;
+        self.is_marked = false;
         let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR);
         self.fail(Box::new(failure.with_message("Internal Server Error")));
     }
 
-    /// After the API: the fields that every answer carries.
-    pub(super) fn finish(&mut self) -> Reply {
-        let facts = &mut self.exchange.response;
-        let mut headers = std::mem::take(&mut facts.headers);
-        self.ids.write(&mut headers);
+    /// 11, after the API: the fields that every answer carries, and CORS.
+    pub(super) fn mark_response(&mut self) {
+        if std::mem::replace(&mut self.is_marked, true) {
+            return;
+        }
+        let headers = &mut self.exchange.response.headers;
+        self.ids.write(headers);
         if let Some(identifier) = self.client_identifier.clone() {
             headers.set(CLIENT_IDENTIFIER.clone(), identifier);
         }
-        // 11 CORS
         if let (Some(cors), Some(CorsRequest::Simple(origin))) =
             (&self.served.api.cors, self.cors.take())
         {
-            cors.finish(origin, &mut headers);
+            cors.finish(origin, headers);
         }
+    }
+
+    /// The answer.
+    pub(super) fn finish(&mut self) -> Reply {
+        self.mark_response();
+        let facts = &mut self.exchange.response;
+        let mut headers = std::mem::take(&mut facts.headers);
         if let Some(upstream) = self.transfer.upgrade.take() {
             let response = Response {
                 status: StatusCode::SWITCHING_PROTOCOLS,

@@ -6,6 +6,7 @@ mod failover;
 mod forwarded;
 mod life;
 mod observed;
+mod platform;
 mod timeout;
 mod worker_snapshot;
 

@@ -98,7 +98,7 @@ impl WorkerApi {
             .iter()
             .map(|acceptor| Arc::from(acceptor.path.as_str()));
         Self {
-            facts: Arc::new(ApiFacts::clone(&served.api.facts)),
+            facts: Arc::new(ApiFacts::clone(&served.facts)),
             context_paths: paths.collect(),
             counters: OnceCell::new(),
         }

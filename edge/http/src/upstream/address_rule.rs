@@ -1,11 +1,10 @@
 //! Which addresses a target may be connected to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+
+use tidegate_model::is_link_local;
 
 use super::UpstreamError;
-
-/// The metadata service of one large cloud over IPv6; all others are link-local.
-const METADATA_V6: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
 
 /// Which addresses a target may be connected to. Checked on what a name resolves to, right before the
 /// connection: a check of the name alone would miss names that point there.
@@ -33,17 +32,6 @@ impl AddressRule {
         match first {
             Some(first) if addresses.is_empty() => Err(UpstreamError::Forbidden(first)),
             _ => Ok(addresses),
-        }
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    // An IPv4 address has IPv6 spellings that lead to the same machine.
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => {
-            let compatible = address.to_ipv4().is_some_and(|v4| v4.is_link_local());
-            compatible || address.is_unicast_link_local() || address.segments() == METADATA_V6
         }
     }
 }

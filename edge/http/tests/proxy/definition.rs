@@ -59,6 +59,7 @@ pub fn object(definition: Value) -> Arc<ApiObject> {
         started: true,
         deployment_number: 1,
         deployed_ms: 0,
+        groups: Default::default(),
     })
 }
 
@@ -99,6 +100,7 @@ pub fn snapshot(
         root: [0; 32],
         apis,
         subscriptions: subscriptions.into_iter().map(Arc::new).collect(),
+        shared: Default::default(),
         api_key_pepper: Secret::new(PEPPER.to_vec()),
     }
 }

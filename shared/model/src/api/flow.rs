@@ -102,6 +102,11 @@ pub struct Step {
     pub message_condition: Option<String>,
 }
 
+/// The member of such a step's configuration that names the group.
+const GROUP_REFERENCE: &str = "sharedPolicyGroupId";
+/// The policy of a step that runs the steps of a shared policy group.
+pub const SHARED_POLICY_GROUP: &str = "shared-policy-group-policy";
+
 /// The phases of a flow with the member each has in a document.
 pub const PHASE_MEMBERS: &[&str] = &[
     "request",
@@ -212,10 +217,34 @@ impl Selector {
 }
 
 impl Step {
-    fn read(at: &At<'_>) -> Option<Self> {
+    pub(crate) fn read(at: &At<'_>) -> Option<Self> {
         at.members()?;
-        Some(Self {
-            policy: at.required_text("policy", limits::NAME),
+        // The operator writes a reference instead of policy and configuration.
+        let reference = at.member("sharedPolicyGroupRef");
+        if let Some(reference) = reference.filter(|_| at.member("policy").is_none()) {
+            let name = reference.required_text("name", limits::NAME);
+            return Some(Self {
+                policy: SHARED_POLICY_GROUP.to_owned(),
+                configuration: serde_json::json!({ GROUP_REFERENCE: name }),
+                ..Self::read_named(at, String::new())
+            });
+        }
+        let policy = at.required_text("policy", limits::NAME);
+        Some(Self::read_named(at, policy))
+    }
+
+    /// What a step of a shared policy group calls that group; empty when it names none.
+    ///
+    /// `None` for a step of any other policy.
+    #[must_use]
+    pub fn shared_policy_group(&self) -> Option<&str> {
+        let reference = || self.configuration.get(GROUP_REFERENCE)?.as_str();
+        (self.policy == SHARED_POLICY_GROUP).then(|| reference().unwrap_or_default().trim())
+    }
+
+    fn read_named(at: &At<'_>, policy: String) -> Self {
+        Self {
+            policy,
             name: at.text("name", limits::NAME).unwrap_or_default(),
             description: at
                 .text("description", limits::LONG_TEXT)
@@ -224,7 +253,7 @@ impl Step {
             configuration: at.object("configuration"),
             condition: expression(at, "condition"),
             message_condition: expression(at, "messageCondition"),
-        })
+        }
     }
 }
 

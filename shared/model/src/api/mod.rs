@@ -25,7 +25,7 @@ mod settings;
 mod tests;
 
 pub use endpoint::{Endpoint, EndpointGroup, EndpointServices, HTTP_PROXY, LoadBalancer, Service};
-pub use flow::{Flow, PHASE_MEMBERS, PathOperator, Selector, Step};
+pub use flow::{Flow, PHASE_MEMBERS, PathOperator, SHARED_POLICY_GROUP, Selector, Step};
 pub use health_check::{HTTP_HEALTH_CHECK, HealthCheckConfiguration};
 pub use http_configuration::{
     EndpointHeader, Http2Options, HttpEndpointConfiguration, HttpOptions, HttpProxy, HttpVersion,

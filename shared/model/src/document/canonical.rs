@@ -55,6 +55,28 @@ pub(super) fn canonicalise(document: &mut Members, notices: &mut Vec<Notice>) {
     });
 }
 
+/// Makes a shared policy group canonical.
+pub(super) fn canonicalise_group(document: &mut Members, notices: &mut Vec<Notice>) {
+    for name in ["apiType", "phase"] {
+        if let Some(Value::String(text)) = document.get_mut(name) {
+            *text = text.to_ascii_lowercase().replace('_', "-");
+        }
+    }
+    each(document, "steps", "", &mut |step, path| {
+        canonicalise_part(&Part::Step, step, path, notices);
+    });
+}
+
+/// Makes flows that stand for themselves canonical, with how they are chosen.
+pub(super) fn canonicalise_flows(document: &mut Members, notices: &mut Vec<Notice>) {
+    one(document, "flowExecution", "", &mut |at, path| {
+        canonicalise_part(&Part::Setting("flowExecution"), at, path, notices);
+    });
+    visit_flows(document, "", &mut |part, members, path| {
+        canonicalise_part(part, members, path, notices);
+    });
+}
+
 /// Writes the labels of a canonical document in upper case, as management does.
 pub(super) fn upper_case(document: &mut Members) {
     visit(document, &mut |part, members, _| {

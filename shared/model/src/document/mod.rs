@@ -6,7 +6,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::violation::{Notice, Violation};
+use crate::{
+    asset::AssetKind,
+    violation::{Notice, Violation},
+};
 
 mod canonical;
 mod source;
@@ -17,7 +20,7 @@ mod v2;
 mod yaml;
 
 pub use source::{DEPTH_MAX, SOURCE_BYTES_MAX};
-pub use spelling::{entry_key, export};
+pub use spelling::{entry_key, export, export_asset};
 pub use yaml::to_yaml;
 
 /// One document of a file.
@@ -27,6 +30,8 @@ pub enum SourceDocument {
     Api(ApiDocument),
     /// An application.
     Application(ApplicationDocument),
+    /// A shared policy group, a dictionary or the organisation.
+    Asset(Box<AssetDocument>),
     /// Something that is recognised and cannot be applied.
     Unsupported {
         /// What it is, and why it is refused: `API definition of version FEDERATED (only v4 and v2 can be read)`.
@@ -68,6 +73,25 @@ pub struct ApplicationDocument {
     pub client_id: Option<String>,
     /// Its client certificate, PEM.
     pub client_certificate: Option<String>,
+}
+
+/// An asset in its canonical form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssetDocument {
+    /// What it is.
+    pub kind: AssetKind,
+    /// The canonical document.
+    pub canonical: Value,
+    /// Its id, if the document gives one.
+    pub id: Option<String>,
+    /// Its name; empty if it is missing, which validation reports.
+    pub name: String,
+    /// Whether the document says that it is deployed (or started), or not.
+    pub desired_deployed: Option<bool>,
+    /// The etag the document was exported with.
+    pub etag: Option<String>,
+    /// What was converted or kept without being understood.
+    pub notices: Vec<Notice>,
 }
 
 /// The spellings of a definition.

@@ -1,8 +1,12 @@
 //! Publishing drafts: deployments, rollbacks, start and stop. Decisions only; nothing is written here.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use serde_json::Value;
-use tidegate_model::{ApiId, ApiObject, Violation, api::Api, validate::operator_templates};
+use tidegate_model::{
+    ApiId, ApiObject, Violation, api::Api, asset::Feed, validate::operator_templates,
+};
 use tidegate_state::{
     ApiRecord, ResourceKind, StateReader, SubscriptionRecord,
     op::{Deploy, SetApiState},
@@ -14,13 +18,17 @@ use super::{
     draft::{self, to_bytes},
 };
 use crate::{
-    admin::{Decision, EditConflict, Fault, lookup},
+    admin::{
+        Decision, EditConflict, Fault,
+        assets::{Groups, References, check_proxy, check_transformation},
+        lookup,
+    },
     auth::now_ms,
 };
 
 /// What a person says about a deployment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Remarks {
+pub(in crate::admin) struct Remarks {
     pub label: String,
     pub message: String,
 }
@@ -34,7 +42,7 @@ const SUBSCRIPTIONS_PAGE: usize = 500;
 
 impl Remarks {
     /// Checks the lengths of both texts.
-    pub(super) fn parse(label: &str, message: &str) -> Result<Self, Fault> {
+    pub(in crate::admin) fn parse(label: &str, message: &str) -> Result<Self, Fault> {
         crate::admin::bounded("label", label, 0, LABEL_CHARS_MAX)?;
         crate::admin::bounded("message", message, 0, MESSAGE_CHARS_MAX)?;
         Ok(Self {
@@ -45,13 +53,13 @@ impl Remarks {
 }
 
 /// Refuses unless `if_match` is empty or the etag of what is stored.
-pub(super) fn check_etag(name: &str, revision: u64, if_match: &str) -> Result<(), Fault> {
+pub(in crate::admin) fn check_etag(what: &str, revision: u64, if_match: &str) -> Result<(), Fault> {
     let current = revision.to_string();
     if if_match.is_empty() || if_match == current {
         return Ok(());
     }
     Err(Fault::Conflict(Box::new(EditConflict {
-        resource: format!("API {name:?}"),
+        resource: what.to_owned(),
         current,
         yours: if_match.to_owned(),
         changes: Vec::new(),
@@ -67,7 +75,11 @@ pub(super) fn deploy_draft(
     remarks: &Remarks,
 ) -> Result<Decision, Fault> {
     let stored = lookup::api(state, environment, api)?;
-    check_etag(&stored.value.name, stored.revision, if_match)?;
+    check_etag(
+        &format!("API {:?}", stored.value.name),
+        stored.revision,
+        if_match,
+    )?;
     let document = lookup::document(&stored.value)?;
     let mut decision = Decision::default();
     decision.relies_on(
@@ -77,8 +89,9 @@ pub(super) fn deploy_draft(
         stored.revision,
     );
     let number = stored.value.deployed_number + 1;
-    let deploy = deployment(environment, &stored.value, &document, number, remarks)?
-        .map_err(undeployable)?;
+    let groups = groups(state, environment);
+    let deploy =
+        deployment(groups, &stored.value, &document, number, remarks)?.map_err(undeployable)?;
     decision.ops.push(deploy.into());
     Ok(decision)
 }
@@ -97,19 +110,20 @@ pub(super) fn roll_back(
     let (document, closed) = restored(&lookup::document(&stored.value)?, &old.definition);
     refuse_open_subscriptions(state, environment, &stored.value, &closed)?;
     let started = stored.value.started;
-    let checked = draft::check(state, environment, document, started, &[])?.map_err(|found| {
-        Fault::Refused {
-            key: "ROLLBACK_REFUSED",
-            message: format!("deployment {number} does not fit the environment any more"),
-            violations: found,
-        }
-    })?;
+    let checked =
+        draft::check(groups(state, environment), document, started, &[])?.map_err(|found| {
+            Fault::Refused {
+                key: "ROLLBACK_REFUSED",
+                message: format!("deployment {number} does not fit the environment any more"),
+                violations: found,
+            }
+        })?;
     let mut decision = Decision::default();
     let relied = Some((&stored.value, stored.revision));
     draft::put(state, &mut decision, environment, &checked, relied)?;
     let next = stored.value.deployed_number + 1;
     let deploy = deployment(
-        environment,
+        groups(state, environment),
         &checked.record,
         &checked.document,
         next,
@@ -158,7 +172,8 @@ pub(super) fn set_started(
             started,
             ..stored.value
         };
-        let deploy = deployment(environment, &record, &document, 1, &Remarks::default())?
+        let groups = groups(state, environment);
+        let deploy = deployment(groups, &record, &document, 1, &Remarks::default())?
             .map_err(undeployable)?;
         decision.ops.push(deploy.into());
     }
@@ -184,9 +199,18 @@ pub(super) fn state_change(
     })
 }
 
+/// The groups that are stored, and no others.
+pub(super) fn groups<'a>(state: &'a dyn StateReader, environment: &'a str) -> Groups<'a> {
+    Groups {
+        state,
+        environment,
+        new: &[],
+    }
+}
+
 /// The operation that publishes `document` under `number`, or every reason why no edge could run it.
 pub(super) fn deployment(
-    environment: &str,
+    groups: Groups<'_>,
     record: &ApiRecord,
     document: &Value,
     number: u64,
@@ -202,10 +226,19 @@ pub(super) fn deployment(
         Ok(api) => api,
         Err(violations) => return Ok(Err(violations)),
     };
-    let reasons = tidegate_check::undeployable(&definition, &api);
+    let mut reasons = reasons_against(&definition, &api);
+    let references = match groups.of_deployment(&api)? {
+        Ok(references) => references,
+        Err(missing) => {
+            reasons.extend(missing);
+            References::new()
+        }
+    };
     if !reasons.is_empty() {
         return Ok(Err(reasons));
     }
+    let environment = groups.environment;
+    let group_ids: BTreeSet<String> = references.values().cloned().collect();
     let id = ApiId::parse(record.id.as_str())
         .map_err(|error| Fault::Internal(format!("stored API id: {error}")))?;
     let object = ApiObject {
@@ -215,8 +248,11 @@ pub(super) fn deployment(
         started: record.started,
         deployment_number: number,
         deployed_ms: now_ms(),
+        groups: references,
     };
     Ok(Ok(Deploy {
+        groups: group_ids.into_iter().collect(),
+        has_feed: feed_of(&api).is_ok_and(|feed| feed.is_some()),
         environment: environment.to_owned(),
         api_id: record.id.clone(),
         number,
@@ -231,6 +267,37 @@ pub(super) fn deployment(
             .map(|plan| plan.tags.iter().cloned().collect::<Vec<_>>().into())
             .collect(),
     }))
+}
+
+fn reasons_against(definition: &Value, api: &Api) -> Vec<Violation> {
+    let mut reasons = tidegate_check::undeployable(definition, api);
+    match feed_of(api) {
+        Ok(None) => {}
+        Ok(Some(feed)) => {
+            let place = "services.dynamicProperty.configuration";
+            reasons.extend(check_transformation(
+                &feed,
+                &format!("{place}.transformation"),
+            ));
+            reasons.extend(check_proxy(&feed, &format!("{place}.systemProxy")));
+        }
+        Err(violations) => reasons.extend(violations),
+    }
+    reasons
+}
+
+/// Where properties of an API are fetched, or what is wrong with the service that says so.
+pub(crate) fn feed_of(api: &Api) -> Result<Option<Feed>, Vec<Violation>> {
+    let Some(service) = &api.services.dynamic_property else {
+        return Ok(None);
+    };
+    Feed::of_service(service).map_err(|violations| {
+        let place = "services.dynamicProperty";
+        violations
+            .into_iter()
+            .map(|violation| violation.under(place))
+            .collect()
+    })
 }
 
 fn undeployable(violations: Vec<Violation>) -> Fault {

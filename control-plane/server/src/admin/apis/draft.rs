@@ -12,7 +12,7 @@ use tidegate_model::{
 use tidegate_state::{ApiRecord, ResourceKind, StateReader, op::PutApi, query};
 
 use super::claims;
-use crate::admin::{Decision, Fault};
+use crate::admin::{Decision, Fault, assets::Groups};
 
 /// A document that passed all checks.
 #[derive(Debug)]
@@ -24,15 +24,17 @@ pub(super) struct CheckedDraft {
     pub notices: Vec<Notice>,
 }
 
-/// Checks `document` against the model, the policies, the environment and `also`, the claims of
+/// Checks `document` against the model, the policies, the environment of `groups` and `also`, the claims of
 /// documents that are stored together with it. All violations are reported, not the first.
 pub(super) fn check(
-    state: &dyn StateReader,
-    environment: &str,
+    groups: Groups<'_>,
     document: Value,
     started: bool,
     also: &[ListenerClaim],
 ) -> Result<Result<CheckedDraft, Vec<Violation>>, Fault> {
+    let Groups {
+        state, environment, ..
+    } = groups;
     let own = check_api(&document, &[]).api;
     let own = own.as_ref().map(listener_claims).unwrap_or_default();
     let api_id = document
@@ -44,7 +46,7 @@ pub(super) fn check(
     let Checked {
         api,
         violations,
-        notices,
+        mut notices,
     } = tidegate_check::check(&document, &others);
     let Some(api) = api else {
         return Ok(Err(violations));
@@ -52,13 +54,14 @@ pub(super) fn check(
     if !violations.is_empty() {
         return Ok(Err(violations));
     }
+    let (group_ids, missing) = groups.of_draft(&api)?;
+    notices.extend(missing);
     let claims = listener_claims(&api);
     let record = ApiRecord {
         id: api.id.as_str().to_owned(),
         name: api.name.clone(),
         document: to_bytes(&document)?,
         started,
-        deployed_number: 0,
         claims: claims
             .iter()
             .map(claims::text)
@@ -71,6 +74,8 @@ pub(super) fn check(
             .map(|plan| plan.id.as_str().to_owned())
             .collect(),
         tags: api.tags.iter().cloned().collect(),
+        groups: group_ids,
+        ..ApiRecord::default()
     };
     Ok(Ok(CheckedDraft {
         record,
@@ -111,7 +116,7 @@ pub(super) fn put(
 }
 
 /// The stored form of a document.
-pub(super) fn to_bytes(document: &Value) -> Result<Bytes, Fault> {
+pub(in crate::admin) fn to_bytes(document: &Value) -> Result<Bytes, Fault> {
     serde_json::to_vec(document)
         .map(Bytes::from)
         .map_err(|error| Fault::Internal(format!("a document does not serialise: {error}")))

@@ -27,15 +27,25 @@ pub(super) fn list(
 ) -> Result<ListDeploymentsResponse, Fault> {
     let stored = lookup::api(state, environment, &request.api)?;
     let api = &stored.value;
-    let list = ["deployments", environment, api.id.as_str()];
-    let page = Page::parse(request.page_size, &request.page_token, &list)?;
+    let whose = (environment, api.id.as_str(), api.deployed_number);
+    deployments(state, whose, (request.page_size, &request.page_token))
+}
+
+/// A page of the history of an API or asset, of which the deployment `live` is what edges have.
+pub(in crate::admin) fn deployments(
+    state: &dyn StateReader,
+    (environment, owner, live): (&str, &str, u64),
+    (page_size, page_token): (u32, &str),
+) -> Result<ListDeploymentsResponse, Fault> {
+    let list = ["deployments", environment, owner];
+    let page = Page::parse(page_size, page_token, &list)?;
     let before = match page.after.as_deref() {
         None => None,
         Some(key) => Some(u64::from_be_bytes(key.try_into().map_err(|_length| {
             Fault::field("page_token", "a token of an earlier page of the same list")
         })?)),
     };
-    let found = query::deployments(state, environment, &api.id, before, page.size)?;
+    let found = query::deployments(state, environment, owner, before, page.size)?;
     let last = found.items.last().filter(|_| found.next.is_some());
     Ok(ListDeploymentsResponse {
         next_page_token: last
@@ -44,7 +54,7 @@ pub(super) fn list(
         deployments: found
             .items
             .iter()
-            .map(|record| render::deployment(record, api.deployed_number))
+            .map(|record| render::deployment(record, live))
             .collect(),
     })
 }
@@ -89,7 +99,12 @@ fn definition(
 }
 
 /// A readable diff of two documents; empty when they are equal.
-pub(super) fn unified(from: &Value, to: &Value, from_name: &str, to_name: &str) -> String {
+pub(in crate::admin) fn unified(
+    from: &Value,
+    to: &Value,
+    from_name: &str,
+    to_name: &str,
+) -> String {
     if from == to {
         return String::new();
     }
@@ -134,7 +149,7 @@ pub(super) fn export(
     })
 }
 
-fn historic(state: &dyn StateReader, hash: &[u8]) -> Result<Value, Fault> {
+pub(in crate::admin) fn historic(state: &dyn StateReader, hash: &[u8]) -> Result<Value, Fault> {
     let bytes = query::object(state, &query::hash_of(hash)?)?
         .ok_or_else(|| Fault::Internal("the document of a deployment is missing".to_owned()))?;
     serde_json::from_slice(&bytes)

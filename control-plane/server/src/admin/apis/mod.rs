@@ -27,9 +27,15 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-pub(super) use self::definition::{PlanStage, find_plan, plan_id, text};
-use self::{apply::Deploys, deploy::Remarks};
-use super::{Call, Committed, Decision, Fault, Intent, Page, Store, environment, lookup};
+pub(super) use self::{
+    apply::Deploys,
+    definition::{PlanStage, find_plan, plan_id, text},
+    deploy::{Remarks, check_etag},
+    draft::to_bytes,
+    history::{deployments, historic, unified},
+    render::{deployment as render_deployment, notice as render_notice},
+};
+use super::{Call, Committed, Decision, Fault, Intent, Page, Store, assets, environment, lookup};
 use crate::edges::EdgeDirectory;
 
 /// How long a deployment is watched when the client names no deadline.
@@ -157,7 +163,8 @@ impl api_service_server::ApiService for ApiService {
         let again = Arc::clone(&parsed);
         let decide = move |state: &dyn StateReader| apply::decide(state, &parsed);
         if dry_run {
-            let (_, applied) = self.store.read(&call, decide).await?;
+            let (_, mut applied) = self.store.read(&call, decide).await?;
+            applied.sort_by_key(|one| one.index);
             let results = applied.into_iter().map(|one| one.result).collect();
             return Ok(Response::new(ApplyResponse { results }));
         }
@@ -196,6 +203,7 @@ impl api_service_server::ApiService for ApiService {
                 // A list is for finding; the documents of 500 APIs would not fit one message.
                 Ok(Api {
                     document: Default::default(),
+                    feed: None,
                     ..render::api(state, &environment, api)?
                 })
             });
@@ -347,9 +355,7 @@ impl api_service_server::ApiService for ApiService {
         let mut call = Call::of(&request)?;
         let body = request.into_inner();
         let environment = environment(&body.environment)?;
-        let work = move |state: &dyn StateReader| {
-            progress::target(state, &environment, &body.api, body.number)
-        };
+        let work = move |state: &dyn StateReader| progress::target(state, &environment, &body);
         let target = self.store.read(&call, work).await?;
         call.deadline = call.deadline.or(WATCH_TIME);
         let (sender, receiver) = mpsc::channel(PROGRESS_QUEUE);
@@ -390,15 +396,13 @@ fn outcome(
     let mut numbers = numbers.into_iter();
     let mut results = Vec::new();
     for mut one in applied {
-        if one.result.kind == "Api" {
+        if let Some(kind) = one.asset {
+            let number = one.deploys.number(&mut numbers);
+            assets::outcome(state, environment, kind, &mut one.result, number)?;
+        } else if one.result.kind == "Api" {
             let stored = lookup::api(state, environment, &one.result.id)?;
             one.result.etag = stored.etag();
-            let number = match one.deploys {
-                Deploys::No => None,
-                Deploys::Already(number) => Some(number),
-                Deploys::Now => numbers.next(),
-            };
-            if let Some(number) = number {
+            if let Some(number) = one.deploys.number(&mut numbers) {
                 let record = lookup::deployment(state, environment, &stored.value, number)?;
                 let live = stored.value.deployed_number;
                 one.result.deployment = Some(render::deployment(&record, live));
@@ -406,9 +410,10 @@ fn outcome(
         } else {
             one.result.etag = lookup::application(state, environment, &one.result.id)?.etag();
         }
-        results.push(one.result);
+        results.push((one.index, one.result));
     }
-    Ok(results)
+    results.sort_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 fn delete(
@@ -418,7 +423,8 @@ fn delete(
 ) -> Result<Decision, Fault> {
     let stored = lookup::api(state, environment, &request.api)?;
     let record = &stored.value;
-    deploy::check_etag(&record.name, stored.revision, &request.if_match)?;
+    let what = format!("API {:?}", record.name);
+    check_etag(&what, stored.revision, &request.if_match)?;
     if !request.close_plans {
         if record.started && record.deployed_number > 0 {
             return Err(Fault::refused(

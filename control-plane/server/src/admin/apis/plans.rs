@@ -4,6 +4,7 @@ use tidegate_state::{StateReader, SubscriptionStatus, op::PutSubscription, query
 
 use super::{
     definition::{PlanStage, find_plan, plan_id},
+    deploy::groups,
     draft,
 };
 use crate::admin::{Decision, Fault, lookup};
@@ -37,13 +38,14 @@ pub(super) fn advance(
     }
     next.write(found);
     let started = stored.value.started;
-    let checked = draft::check(state, environment, document, started, &[])?.map_err(|found| {
-        Fault::Refused {
-            key: "PLAN_REFUSED",
-            message: format!("the API is not valid with plan {plan:?} {}", next.as_str()),
-            violations: found,
-        }
-    })?;
+    let checked =
+        draft::check(groups(state, environment), document, started, &[])?.map_err(|found| {
+            Fault::Refused {
+                key: "PLAN_REFUSED",
+                message: format!("the API is not valid with plan {plan:?} {}", next.as_str()),
+                violations: found,
+            }
+        })?;
     let mut decision = Decision::default();
     let relied = Some((&stored.value, stored.revision));
     draft::put(state, &mut decision, environment, &checked, relied)?;

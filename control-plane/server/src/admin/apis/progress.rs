@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use tidegate_model::tags::TagSelector;
+use tidegate_model::{AssetKind, tags::TagSelector};
 use tidegate_proto::{
-    admin::v1::{DeploymentProgress, EdgeProgress, EdgeRefusal, edge_progress::Phase},
+    admin::v1::{
+        DeploymentProgress, EdgeProgress, EdgeRefusal, WatchDeploymentRequest, edge_progress::Phase,
+    },
     raft::v1::PeerEdge,
 };
 use tidegate_state::{DeploymentRecord, LiveRecord, StateReader, query};
@@ -13,7 +15,7 @@ use tonic::Status;
 
 use super::render;
 use crate::{
-    admin::{Call, Fault, Store, lookup},
+    admin::{Call, Fault, Store, assets::stored_kind, lookup},
     auth::now_ms,
     edges::EdgeDirectory,
 };
@@ -27,32 +29,56 @@ const GONE_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     environment: String,
+    /// Object kind and id.
+    object: (&'static str, String),
     record: DeploymentRecord,
     tags: BTreeSet<String>,
     plan_tags: Vec<BTreeSet<String>>,
+    /// True for what every edge of the environment gets.
+    is_everywhere: bool,
 }
 
 /// Reads what is watched; `number` must be in the history.
 pub(super) fn target(
     state: &dyn StateReader,
     environment: &str,
-    api: &str,
-    number: u64,
+    request: &WatchDeploymentRequest,
 ) -> Result<Target, Fault> {
-    let stored = lookup::api(state, environment, api)?;
-    let record = lookup::deployment(state, environment, &stored.value, number)?;
-    let live = query::live(state, environment, "api", &stored.value.id)?;
+    let (kind, id, record) = match request.asset_kind.as_str() {
+        "" => {
+            let stored = lookup::api(state, environment, &request.api)?;
+            let record = lookup::deployment(state, environment, &stored.value, request.number)?;
+            ("api", stored.value.id, record)
+        }
+        kind => {
+            let kind: AssetKind = kind
+                .parse()
+                .map_err(|_unknown| Fault::field("asset_kind", "a kind of asset"))?;
+            let stored = lookup::asset(state, environment, kind, &request.api)?;
+            let owner = stored_kind(kind).owner(&stored.value.id);
+            let record = query::deployment(state, environment, &owner, request.number)?;
+            let missing = || format!("{}/{}", stored.value.name, request.number);
+            let record = record.ok_or_else(|| Fault::not_found("deployment", &missing()))?;
+            (kind.as_str(), stored.value.id, record)
+        }
+    };
+    let live = query::live(state, environment, kind, &id)?;
     let LiveRecord {
-        tags, plan_tags, ..
+        tags,
+        plan_tags,
+        is_everywhere,
+        ..
     } = live.map(|live| live.value).unwrap_or_default();
     Ok(Target {
         environment: environment.to_owned(),
+        object: (kind, id),
         record,
         tags: tags.into_iter().collect(),
         plan_tags: plan_tags
             .into_iter()
             .map(|set| set.tags.into_iter().collect())
             .collect(),
+        is_everywhere,
     })
 }
 
@@ -137,8 +163,9 @@ fn progress<'a>(
 ) -> DeploymentProgress {
     let entitled = edges.filter(|edge| {
         edge.environment == target.environment
-            && TagSelector::parse(&edge.tags)
-                .is_ok_and(|selector| selector.entitles(&target.tags, &target.plan_tags))
+            && TagSelector::parse(&edge.tags).is_ok_and(|selector| {
+                target.is_everywhere || selector.entitles(&target.tags, &target.plan_tags)
+            })
     });
     let mut settled = true;
     let mut steps: Vec<EdgeProgress> = Vec::new();
@@ -161,8 +188,8 @@ fn is_gone(edge: &PeerEdge, now_ms: u64) -> bool {
 
 fn step(target: &Target, edge: &PeerEdge, refusals: &[EdgeRefusal]) -> EdgeProgress {
     let nack = edge.nacks.iter().find(|nack| {
-        nack.kind == "api"
-            && nack.id == target.record.api_id
+        nack.kind == target.object.0
+            && nack.id == target.object.1
             && nack.object_hash == target.record.object_hash
     });
     let refusal = match nack {
@@ -201,6 +228,7 @@ mod tests {
     fn target() -> Target {
         Target {
             environment: "DEFAULT".to_owned(),
+            object: ("api", "a".to_owned()),
             record: DeploymentRecord {
                 api_id: "a".to_owned(),
                 revision: 10,
@@ -209,6 +237,7 @@ mod tests {
             },
             tags: BTreeSet::from(["eu".to_owned()]),
             plan_tags: vec![BTreeSet::new()],
+            is_everywhere: false,
         }
     }
 

@@ -8,7 +8,7 @@ use tidegate_proto::admin::v1::{
 use tidegate_state::{ApiRecord, DeploymentRecord, Refusal, Resource, StateReader};
 
 use super::definition::{PlanStage, plan_id, text};
-use crate::admin::{Fault, lookup};
+use crate::admin::{Fault, assets::fetched, lookup};
 
 pub(super) fn api(
     state: &dyn StateReader,
@@ -44,6 +44,12 @@ pub(super) fn api(
         plans: plans(&record.id, &document),
         entrypoints: record.claims.clone(),
         document: record.document.clone(),
+        feed: match record.has_feed {
+            true => {
+                Some(fetched(state, environment, "properties", &record.id)?.unwrap_or_default())
+            }
+            false => None,
+        },
     })
 }
 
@@ -72,7 +78,7 @@ pub(super) fn plan(api_id: &str, plan: &Value) -> Plan {
     }
 }
 
-pub(super) fn deployment(record: &DeploymentRecord, live_number: u64) -> Deployment {
+pub(in crate::admin) fn deployment(record: &DeploymentRecord, live_number: u64) -> Deployment {
     Deployment {
         api_id: record.api_id.clone(),
         number: record.number,
@@ -98,7 +104,7 @@ pub(super) fn refusal(refusal: &Refusal) -> EdgeRefusal {
     }
 }
 
-pub(super) fn notice(notice: &tidegate_model::Notice) -> Notice {
+pub(in crate::admin) fn notice(notice: &tidegate_model::Notice) -> Notice {
     Notice {
         code: notice.code.to_owned(),
         path: notice.path.clone(),

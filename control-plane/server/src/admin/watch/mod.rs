@@ -7,7 +7,7 @@ use tidegate_proto::admin::v1::{
     WatchEvent, WatchRequest, watch_event::Operation, watch_service_server,
 };
 use tidegate_state::{
-    Event, StateReader,
+    Event, ResourceKind, StateReader,
     query::{self, EventCursor},
 };
 use tidegate_telemetry::tasks::Tasks;
@@ -38,6 +38,9 @@ const KINDS: &[&str] = &[
     "token",
     "view",
     "environment",
+    "shared-policy-group",
+    "dictionary",
+    "organization",
 ];
 
 /// Serves `tidegate.admin.v1.WatchService`.
@@ -110,7 +113,7 @@ struct Filter {
 
 impl Filter {
     fn accepts(&self, event: &Event) -> bool {
-        let kind = event.kind.name();
+        let (kind, _) = named(event);
         (event.environment.is_empty() || event.environment == self.environment)
             && KINDS.contains(&kind)
             && (self.kind.is_empty() || self.kind == kind)
@@ -176,7 +179,17 @@ async fn catch_up(
     }
 }
 
+/// Kind and id as watchers know them: assets share one kind in the state.
+fn named(event: &Event) -> (&str, &str) {
+    match event.kind {
+        ResourceKind::Asset => event.id.split_once('/').unwrap_or(("asset", &event.id)),
+        kind => (kind.name(), &event.id),
+    }
+}
+
 fn render(event: Event) -> WatchEvent {
+    let (kind, id) = named(&event);
+    let (kind, id) = (kind.to_owned(), id.to_owned());
     let operation = if event.deleted {
         Operation::Delete
     } else {
@@ -184,8 +197,8 @@ fn render(event: Event) -> WatchEvent {
     };
     WatchEvent {
         operation: operation.into(),
-        kind: event.kind.name().to_owned(),
-        id: event.id,
+        kind,
+        id,
         name: event.name,
         revision: event.revision,
         time_ms: event.time_ms,

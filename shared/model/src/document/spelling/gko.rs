@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     read::{At, Findings},
+    slug::slug,
     validate::operator_templates,
     violation::{Notice, Violation},
 };
@@ -22,8 +23,6 @@ const METADATA: &str = "x-tidegate-gko";
 const KEY: &str = "x-tidegate-key";
 /// The annotation with the etag of the draft.
 const ETAG: &str = "tidegate.io/etag";
-/// The longest name of a Kubernetes object that is also a host label.
-const NAME_CHARACTERS_MAX: usize = 63;
 
 pub(super) fn read(mut manifest: Members) -> Result<SourceDocument, Vec<Violation>> {
     let findings = Findings::default();
@@ -176,24 +175,6 @@ fn derived_key(members: &Members, used: &HashSet<String>) -> String {
     candidates
         .find(|candidate| !used.contains(candidate))
         .unwrap_or(slug)
-}
-
-fn slug(text: &str) -> String {
-    let mut slug = String::new();
-    for character in text.chars().flat_map(char::to_lowercase) {
-        if character.is_ascii_alphanumeric() {
-            slug.push(character);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    let end = slug.len().min(NAME_CHARACTERS_MAX);
-    let slug = slug[..end].trim_end_matches('-');
-    if slug.is_empty() {
-        "entry".to_owned()
-    } else {
-        slug.to_owned()
-    }
 }
 
 /// The name of the Kubernetes object for a definition that never had one.

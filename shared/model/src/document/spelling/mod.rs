@@ -4,11 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::{ApiDocument, ExportFacts, SourceDocument, Spelling, canonical, take_text, v2, yaml};
 use crate::{
+    asset::AssetKind,
     read::{At, Findings, is_same_label, shown},
     violation::{Notice, Violation},
 };
 
 mod application;
+mod asset;
 mod envelope;
 mod gko;
 mod native;
@@ -90,6 +92,9 @@ pub(super) fn recognise(value: Value) -> Result<SourceDocument, Vec<Violation>> 
     if document.get("api").is_some_and(Value::is_object) {
         return envelope::read(document);
     }
+    if let Some(kind) = asset::recognised(&document) {
+        return asset::read(kind, document, None);
+    }
     let marks = [
         "definitionVersion",
         "gravitee",
@@ -102,13 +107,19 @@ pub(super) fn recognise(value: Value) -> Result<SourceDocument, Vec<Violation>> 
     }
     let members: Vec<&str> = document.keys().take(8).map(String::as_str).collect();
     let found = format!("an object with {}", members.join(", "));
-    let expected = "an API definition (listeners, endpointGroups …), an export (api, plans …) or a manifest \
-                    (apiVersion, kind, spec)";
+    let expected = "an API definition (listeners, endpointGroups …), an export (api, plans …), a \
+                    shared policy group (phase, steps), a dictionary (type, properties) or a manifest (apiVersion, \
+                    kind, spec)";
     Err(vec![Violation::new("", found, expected)])
 }
 
 fn manifest(document: Members, group: &str, kind: &str) -> Result<SourceDocument, Vec<Violation>> {
     let is_gko = group.starts_with("gravitee.io/");
+    if let Some(kind) = AssetKind::of_manifest(kind)
+        && (group == native::GROUP || (is_gko && kind == AssetKind::SharedPolicyGroup))
+    {
+        return asset::read_manifest(kind, document, is_gko);
+    }
     match (group, kind) {
         (native::GROUP, "Api") => native::read(document),
         (_, "ApiV4Definition") if is_gko => gko::read(document),
@@ -225,6 +236,19 @@ pub fn export(canonical: &Value, spelling: Spelling, facts: &ExportFacts) -> Str
         Spelling::Gko => yaml::to_yaml(&gko::write(document, facts)),
         Spelling::Native => yaml::to_yaml(&native::write(document, facts)),
     }
+}
+
+/// Writes the canonical document of an asset in a spelling: JSON as management answers it for [`Spelling::Runtime`] and
+/// [`Spelling::Envelope`], YAML for the others. `None` when the spelling has no such kind.
+#[must_use]
+pub fn export_asset(
+    kind: AssetKind,
+    canonical: &Value,
+    spelling: Spelling,
+    facts: &ExportFacts,
+) -> Option<String> {
+    let document = canonical.as_object()?.clone();
+    asset::write(kind, document, spelling, facts)
 }
 
 fn json_text(value: &Value) -> String {

@@ -72,6 +72,34 @@ fn flow(mut old: Members, path: &str, conversion: &mut Conversion) -> Value {
     Value::Object(new)
 }
 
+/// Makes sharding tags of the consumers of a flow that are tags; others stay.
+pub(super) fn tags_of_consumers(flow: &mut Members) {
+    let Some(Value::Array(consumers)) = flow.get_mut("consumers") else {
+        return;
+    };
+    let text = |consumer: &Value, names: [&str; 2]| {
+        names
+            .iter()
+            .find_map(|name| consumer.get(name)?.as_str())
+            .map(str::to_owned)
+    };
+    let mut tags = Vec::new();
+    consumers.retain(|consumer| {
+        let kind = text(consumer, ["consumerType", "consumer_type"]);
+        let id = text(consumer, ["consumerId", "consumer_id"]);
+        match id.filter(|_| kind.is_some_and(|kind| is_same_label(&kind, "tag"))) {
+            Some(id) => {
+                tags.push(Value::String(id));
+                false
+            }
+            None => true,
+        }
+    });
+    if !tags.is_empty() {
+        flow.insert("tags".to_owned(), Value::Array(tags));
+    }
+}
+
 fn http_selector(old: &mut Members, path: &str, conversion: &mut Conversion) -> Value {
     let mut selector = Members::new();
     selector.insert("type".to_owned(), json!("http"));

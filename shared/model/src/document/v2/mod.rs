@@ -109,6 +109,31 @@ pub(super) fn convert(
     conversion.finish(new, notices)
 }
 
+/// Converts the flows of an organisation: management keeps them as v2 has them, with the sharding tags they are for as
+/// consumers.
+///
+/// # Errors
+/// Lists members of the wrong kind.
+pub(super) fn convert_organization(
+    document: &mut Members,
+    notices: &mut Vec<Notice>,
+) -> Result<(), Vec<Violation>> {
+    let mut conversion = Conversion::default();
+    for flow in document
+        .get_mut("flows")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Value::Object(flow) = flow {
+            flows::tags_of_consumers(flow);
+        }
+    }
+    let flows = flows::of(document, "", &mut conversion);
+    document.insert("flows".to_owned(), Value::Array(flows));
+    conversion.finish(Members::new(), notices).map(drop)
+}
+
 /// How flows are chosen, and by which engine.
 fn execution(old: &mut Members, new: &mut Members, conversion: &mut Conversion) {
     if let Some(mode) = take(old, &["flow_mode", "flowMode"]) {

@@ -1,5 +1,7 @@
 //! Checks of a whole definition: configurations when it is saved, support when it is deployed.
 
+mod asset;
+
 use tidegate_model::api::{Api, Flow, Plan, PlanStatus, Resource, Selector, Step};
 use tidegate_model::{Notice, Violation};
 use tidegate_policy::{CompileContext, Phase, RegisteredPolicy};
@@ -8,6 +10,8 @@ use crate::compile::{compile_condition, compile_step, configuration_violation, u
 use crate::configuration::check;
 use crate::registry::{find, find_security};
 use crate::resources::find_resource;
+
+pub use asset::{undeployable_asset, validate_asset};
 
 /// Checks the configuration of every step and plan, enabled or not, and compiles every expression.
 ///
@@ -37,14 +41,7 @@ pub fn validate_api(api: &Api) -> (Vec<Violation>, Vec<Notice>) {
 pub fn undeployable(api: &Api) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (flow, path) in flows(api).into_iter().filter(|(flow, _)| flow.enabled) {
-        for (phase, steps) in phases(flow) {
-            for (index, step) in steps.iter().enumerate() {
-                if step.enabled {
-                    let path = format!("{path}.{}[{index}]", phase.flow_member());
-                    violations.extend(undeployable_step(step, &path));
-                }
-            }
-        }
+        undeployable_flow(flow, &path, &mut violations);
     }
     for (index, resource) in api.resources.iter().enumerate() {
         if resource.enabled && find_resource(&resource.kind).is_none() {
@@ -84,6 +81,21 @@ fn unusable_resource(resource: &Resource, index: usize) -> Violation {
         &resource.kind,
         "a kind of resource that Tidegate has (disable it to deploy without it)",
     )
+}
+
+fn undeployable_flow(flow: &Flow, path: &str, violations: &mut Vec<Violation>) {
+    for (phase, steps) in phases(flow) {
+        let path = format!("{path}.{}", phase.flow_member());
+        undeployable_steps(steps, &path, violations);
+    }
+}
+
+fn undeployable_steps(steps: &[Step], path: &str, violations: &mut Vec<Violation>) {
+    for (index, step) in steps.iter().enumerate() {
+        if step.enabled {
+            violations.extend(undeployable_step(step, &format!("{path}[{index}]")));
+        }
+    }
 }
 
 fn is_served(plan: &Plan) -> bool {
@@ -126,10 +138,13 @@ impl Findings<'_> {
             }
         }
         for (phase, steps) in phases(flow) {
-            for (index, step) in steps.iter().enumerate() {
-                let path = format!("{path}.{}[{index}]", phase.flow_member());
-                self.step(step, phase, &path);
-            }
+            self.steps(steps, phase, &format!("{path}.{}", phase.flow_member()));
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step], phase: Phase, path: &str) {
+        for (index, step) in steps.iter().enumerate() {
+            self.step(step, phase, &format!("{path}[{index}]"));
         }
     }
 

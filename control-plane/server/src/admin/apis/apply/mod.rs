@@ -1,10 +1,12 @@
 //! Storing documents as drafts, all or none: what each becomes, every violation, and the operations.
 
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tidegate_model::{
-    ApiId, Notice, Violation,
+    ApiId, AssetKind, Notice, Violation,
     deployment::differences,
     document::{ApiDocument, SourceDocument, parse_source},
     validate::ListenerClaim,
@@ -19,7 +21,7 @@ use super::{
     history::unified,
     render,
 };
-use crate::admin::{Decision, EditConflict, Fault, applications, lookup, mint};
+use crate::admin::{Decision, EditConflict, Fault, applications, assets::NewGroup, lookup, mint};
 
 /// Files of one request.
 const FILES_MAX: usize = 1000;
@@ -49,17 +51,32 @@ pub(super) struct Parsed {
 pub(super) struct Applied {
     pub result: ApplyResult,
     pub deploys: Deploys,
+    /// Present for an asset.
+    pub asset: Option<AssetKind>,
+    /// Position of its document: what is shared is decided first, and answered in its place.
+    pub index: usize,
 }
 
 /// Whether a document is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deploys {
-    /// Not asked for, or no API.
+pub(in crate::admin) enum Deploys {
+    /// Not asked for, or nothing that is deployed.
     No,
     /// Under the next number.
     Now,
     /// The live deployment already holds exactly this.
     Already(u64),
+}
+
+impl Deploys {
+    /// The number of the deployment, the next of `new` for one that was made now.
+    pub(in crate::admin) fn number(self, new: &mut impl Iterator<Item = u64>) -> Option<u64> {
+        match self {
+            Self::No => None,
+            Self::Already(number) => Some(number),
+            Self::Now => new.next(),
+        }
+    }
 }
 
 /// Parses all files; violations of all files are reported together.
@@ -125,29 +142,13 @@ pub(super) fn decide(
 ) -> Result<(Decision, Vec<Applied>), Fault> {
     lookup::environment(state, &parsed.environment)?;
     let mut batch = Batch::new(state, parsed);
-    for (index, (source, document)) in parsed.documents.iter().enumerate() {
+    let documents = || parsed.documents.iter().enumerate();
+    // What APIs share comes first, whatever the order of the files: APIs may name it.
+    let (shared, others): (Vec<_>, Vec<_>) =
+        documents().partition(|(_, (_, one))| matches!(one, SourceDocument::Asset(_)));
+    for (index, (source, document)) in shared.into_iter().chain(others) {
         let before = batch.violations.len();
-        match document {
-            SourceDocument::Api(api) => batch.add_api(index, source, api)?,
-            SourceDocument::Application(application) => {
-                let applied = applications::apply(
-                    state,
-                    &mut batch.decision,
-                    &parsed.environment,
-                    application,
-                    &mint::resource_id("application", &format!("{}/{index}", parsed.seed)),
-                )?;
-                match applied {
-                    Ok(result) => batch.push(source, result, Deploys::No),
-                    Err(violations) => batch.violations.extend(violations),
-                }
-            }
-            SourceDocument::Unsupported { kind, name } => batch.violations.push(Violation::new(
-                "kind",
-                format!("{kind} {name:?}"),
-                "Api or Application: other kinds are not supported yet",
-            )),
-        }
+        batch.add(index, source, document)?;
         for violation in batch.violations.iter_mut().skip(before) {
             if violation.source.is_empty() {
                 violation.source.clone_from(source);
@@ -165,6 +166,8 @@ struct Batch<'a> {
     violations: Vec<Violation>,
     /// What the documents before this one take.
     claims: Vec<ListenerClaim>,
+    groups: Vec<NewGroup>,
+    assets: BTreeSet<(AssetKind, String)>,
     names: BTreeSet<String>,
     ids: BTreeSet<String>,
     plans: BTreeMap<String, String>,
@@ -190,6 +193,8 @@ impl<'a> Batch<'a> {
             applied: Vec::new(),
             violations: Vec::new(),
             claims: Vec::new(),
+            groups: Vec::new(),
+            assets: BTreeSet::new(),
             names: BTreeSet::new(),
             ids: BTreeSet::new(),
             plans: BTreeMap::new(),
@@ -208,25 +213,58 @@ impl<'a> Batch<'a> {
             );
             return Err(Fault::field("documents", &expected));
         }
+        // Numbers of deployments come in the order of the operations.
         Ok((self.decision, self.applied))
     }
 
-    fn push(&mut self, source: &str, result: ApplyResult, deploys: Deploys) {
+    fn push(&mut self, (index, source): (usize, &str), result: ApplyResult, deploys: Deploys) {
         let result = ApplyResult {
             source: source.to_owned(),
             ..result
         };
-        self.applied.push(Applied { result, deploys });
+        self.applied.push(Applied {
+            result,
+            deploys,
+            asset: None,
+            index,
+        });
+    }
+
+    fn add(&mut self, index: usize, source: &str, document: &SourceDocument) -> Result<(), Fault> {
+        let seed = format!("{}/{index}", self.parsed.seed);
+        match document {
+            SourceDocument::Api(api) => self.add_api(index, source, api)?,
+            SourceDocument::Asset(asset) => self.add_asset(index, source, asset, &seed)?,
+            SourceDocument::Application(application) => {
+                let applied = applications::apply(
+                    self.state,
+                    &mut self.decision,
+                    &self.parsed.environment,
+                    application,
+                    &mint::resource_id("application", &seed),
+                )?;
+                match applied {
+                    Ok(result) => self.push((index, source), result, Deploys::No),
+                    Err(violations) => self.violations.extend(violations),
+                }
+            }
+            SourceDocument::Unsupported { kind, name } => self.violations.push(Violation::new(
+                "kind",
+                format!("{kind} {name:?}"),
+                "Api, Application, SharedPolicyGroup, Dictionary or Organization: other kinds are not \
+                 supported yet",
+            )),
+        }
+        Ok(())
     }
 
     fn add_api(&mut self, index: usize, source: &str, api: &ApiDocument) -> Result<(), Fault> {
-        let environment = &self.parsed.environment;
         let Some(wanted) = self.identify(index, api)? else {
             return Ok(());
         };
         let (document, started) = (wanted.document.clone(), wanted.started);
-        match draft::check(self.state, environment, document, started, &self.claims)? {
-            Ok(checked) => self.add_draft(source, &wanted, &checked),
+        match draft::check(self.groups(), document, started, &self.claims)? {
+            Ok(checked) => self.add_draft((index, source), &wanted, &checked),
             Err(violations) => {
                 self.violations.extend(violations);
                 Ok(())
@@ -290,7 +328,7 @@ impl<'a> Batch<'a> {
 
     fn add_draft(
         &mut self,
-        source: &str,
+        (index, source): (usize, &str),
         wanted: &Wanted,
         checked: &CheckedDraft,
     ) -> Result<(), Fault> {
@@ -330,7 +368,7 @@ impl<'a> Batch<'a> {
             diff,
             ..ApplyResult::default()
         };
-        self.push(source, result, deploys);
+        self.push((index, source), result, deploys);
         Ok(())
     }
 
@@ -449,9 +487,11 @@ impl<'a> Batch<'a> {
         let record = &draft.record;
         let live = lookup::live_object(self.state, environment, &record.id)?;
         let number = stored.map_or(0, |stored| stored.value.deployed_number);
+        let definition = deployed_part(&draft.document);
         let same = live
             .as_ref()
-            .is_some_and(|live| live.definition == deployed_part(&draft.document));
+            .is_some_and(|live| live.definition == definition)
+            && self.runs_same_groups(&definition, live.as_ref())?;
         let deploys = match (self.parsed.deploy, same) {
             (false, _) => Deploys::No,
             (true, true) => Deploys::Already(number),
@@ -468,7 +508,7 @@ impl<'a> Batch<'a> {
         }
         if deploys == Deploys::Now {
             let remarks = &self.parsed.remarks;
-            match deploy::deployment(environment, record, &draft.document, number + 1, remarks)? {
+            match deploy::deployment(self.groups(), record, &draft.document, number + 1, remarks)? {
                 Err(violations) => self.violations.extend(violations),
                 Ok(deployed) => {
                     self.bytes += deployed.object.len();
