@@ -106,6 +106,7 @@ fn a_broken_expression_is_named_with_its_place_and_position_wherever_it_stands()
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn other_mistakes_are_found_before_an_edge_meets_them() {
     let cases = [
         (
