@@ -32,6 +32,7 @@ fix: fmt ## Run every tool that rewrites files
 	cargo xtask docs
 
 bench: setup ## Compare with peers on this machine and write benches/results.md
+	sh deploy/setup-peers.sh
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release --quiet --package tidegate-benches
 

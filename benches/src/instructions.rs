@@ -19,7 +19,7 @@ use nix::{
 };
 use tidegate_testkit::eventually;
 
-use crate::{BODY_BYTES, nginx::Nginx};
+use crate::{BODY_BYTES, nginx};
 
 /// Requests of the two runs.
 const FEW: u64 = 200;
@@ -35,7 +35,7 @@ pub(crate) fn count() -> anyhow::Result<()> {
         "{} is missing: cargo build --release -p tidegate-edge-http --example gateway",
         gateway.display()
     );
-    let upstream = Nginx::answering(BODY_BYTES)?;
+    let upstream = nginx::answering(BODY_BYTES)?;
     let folder = tempfile::tempdir()?;
     let definition = folder.path().join("plain.json");
     fs::write(&definition, pass_through(upstream.address()))?;

@@ -1,49 +1,31 @@
-//! nginx as the upstream and as the peer.
+//! nginx as the upstream and as a peer.
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{net::SocketAddr, process::Command};
 
-use anyhow::Context as _;
-use tempfile::TempDir;
-use tidegate_testkit::eventually;
+use crate::peer::{Peer, Work};
 
-/// One nginx with one worker; ends when dropped.
-#[derive(Debug)]
-pub(crate) struct Nginx {
-    address: SocketAddr,
-    child: Child,
-    _folder: TempDir,
+/// Answers every request with a body of `bytes` bytes.
+pub(crate) fn answering(bytes: usize) -> anyhow::Result<Peer> {
+    let body = "x".repeat(bytes);
+    start(
+        "",
+        &format!("default_type text/plain; return 200 \"{body}\";"),
+    )
 }
 
-impl Nginx {
-    /// Answers every request with a body of `bytes` bytes.
-    pub(crate) fn answering(bytes: usize) -> anyhow::Result<Self> {
-        let body = "x".repeat(bytes);
-        Self::start(
-            "",
-            &format!("default_type text/plain; return 200 \"{body}\";"),
-        )
-    }
+/// Passes every request on, the way its manual recommends for speed.
+pub(crate) fn proxying(upstream: SocketAddr) -> anyhow::Result<Peer> {
+    start(
+        &format!(
+            "upstream backend {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}"
+        ),
+        "proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\";",
+    )
+}
 
-    /// Passes every request on, the way its manual recommends for speed.
-    pub(crate) fn proxying(upstream: SocketAddr) -> anyhow::Result<Self> {
-        Self::start(
-            &format!(
-                "upstream backend {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}"
-            ),
-            "proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\";",
-        )
-    }
-
-    fn start(http: &str, location: &str) -> anyhow::Result<Self> {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let folder = tempfile::tempdir()?;
-        let root = folder.path().display();
-        let configuration = format!(
+fn start(http: &str, location: &str) -> anyhow::Result<Peer> {
+    let configure = |address: SocketAddr, root: &str| {
+        format!(
             "worker_processes 1; daemon off; pid {root}/nginx.pid; error_log {root}/error.log;
              events {{ worker_connections 4096; }}
              http {{
@@ -53,55 +35,11 @@ impl Nginx {
                {http}
                server {{ listen {address}; location / {{ {location} }} }}
              }}"
-        );
-        let file = folder.path().join("nginx.conf");
-        fs::write(&file, configuration)?;
-        let child = Command::new("nginx")
-            .arg("-p")
-            .arg(folder.path())
-            .arg("-c")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("nginx is missing: make setup")?;
-        let started = Self {
-            address,
-            child,
-            _folder: folder,
-        };
-        eventually("nginx to listen", Duration::from_secs(10), || {
-            Ok(TcpStream::connect(address).is_ok())
-        })?;
-        Ok(started)
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The worker, which does the work; the master only waits.
-    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
-        let master = self.child.id();
-        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"))?;
-        children
-            .split_whitespace()
-            .next()
-            .context("nginx has a worker")?
-            .parse()
-            .context("a pid")
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            // SIGTERM lets the master take its worker along.
-            let _ = nix::sys::signal::kill(
-                nix::unistd::Pid::from_raw(pid),
-                nix::sys::signal::Signal::SIGTERM,
-            );
-        }
-        let _ = self.child.wait();
-    }
+        )
+    };
+    Peer::start("nginx.conf", Work::Child, configure, |file| {
+        let mut command = Command::new("nginx");
+        command.args(["-c", file]);
+        command
+    })
 }
