@@ -6,11 +6,8 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
-use tidegate_edge_http::{
-    Live,
-    compile::{self, CompiledSnapshot, NodeFacts},
-    metrics::Metrics,
-};
+use tidegate_edge_http::compile::{self, CompiledSnapshot, NodeFacts};
+use tidegate_edge_tcp::Routes;
 use tidegate_model::{
     ApiObject, ConfigSnapshot, DictionaryObject, Epoch, ObjectKind, OrganizationObject,
     PropertiesObject, Revision, Secret, SharedObjects, SharedPolicyGroupObject, SubscriptionObject,
@@ -18,15 +15,17 @@ use tidegate_model::{
 use tidegate_sync::edge::{Position, PreparedObjectRefusal};
 use tidegate_view::{Hash, VerifiedView};
 
-use crate::node_state::{ActiveFacts, ApiFacts, NodeState};
+use crate::{
+    data_plane::Shared,
+    node_state::{ActiveFacts, ApiFacts, NodeState},
+};
 
 /// Compiles views and makes them live. One caller at a time; it blocks for as long as it takes.
 #[derive(Debug)]
 pub(crate) struct Activation {
     node: NodeFacts,
     environment: String,
-    live: Arc<Live>,
-    metrics: Metrics,
+    shared: Shared,
     work: Mutex<Work>,
 }
 
@@ -58,6 +57,7 @@ enum Object {
 struct Prepared {
     position: Position,
     compiled: Arc<CompiledSnapshot>,
+    tcp_routes: Arc<Routes>,
     facts: ActiveFacts,
 }
 
@@ -75,8 +75,7 @@ impl Activation {
         node: NodeFacts,
         environment: String,
         pepper: Secret<Vec<u8>>,
-        live: Arc<Live>,
-        metrics: Metrics,
+        shared: Shared,
     ) -> Self {
         let work = Mutex::new(Work {
             pepper,
@@ -85,8 +84,7 @@ impl Activation {
         Self {
             node,
             environment,
-            live,
-            metrics,
+            shared,
             work,
         }
     }
@@ -98,7 +96,7 @@ impl Activation {
 
     /// Requests served since the start.
     pub(crate) fn requests_total(&self) -> u64 {
-        self.metrics.requests_total()
+        self.shared.metrics.requests_total()
     }
 
     /// Decodes and compiles `view`, and says what of it cannot be used. The last good version of a
@@ -107,12 +105,16 @@ impl Activation {
         let mut work = self.work();
         let (decoded, mut refusals) = decode(view, &work.decoded);
         let snapshot = self.snapshot(view, &decoded, work.pepper.clone());
-        let previous = self.live.load();
+        let previous = self.shared.live.load();
         let compilation = compile::compile(&snapshot, previous.as_deref(), &self.node);
+        let previous = self.shared.tcp_live.load();
+        let (tcp_routes, tcp_refused) =
+            tidegate_edge_tcp::compile(&snapshot, &previous, &self.node);
         refusals.extend(
             compilation
                 .refused
                 .into_iter()
+                .chain(tcp_refused)
                 .map(|refused| PreparedObjectRefusal {
                     kind: refused.kind.as_str().to_owned(),
                     id: refused.id,
@@ -143,6 +145,7 @@ impl Activation {
         work.prepared = Some(Prepared {
             position,
             compiled,
+            tcp_routes: Arc::new(tcp_routes),
             facts,
         });
         work.decoded = decoded;
@@ -160,7 +163,8 @@ impl Activation {
             );
             return;
         };
-        self.live.store(prepared.compiled);
+        self.shared.live.store(prepared.compiled);
+        self.shared.tcp_live.store(prepared.tcp_routes);
         state.set_active(prepared.facts);
         tracing::info!(
             revision = position.revision,

@@ -1,4 +1,5 @@
-//! Starts the HTTP data plane: worker threads that share nothing but the live configuration.
+//! Starts the data plane: worker threads for HTTP that share nothing but the live configuration, and threads
+//! for TCP if there is a listener for it.
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -17,9 +18,10 @@ use tidegate_edge_http::{
     server::Limits,
     watch::Watch,
 };
+use tidegate_edge_tcp::{TcpEdge, TcpLimits, TcpListen, TcpLive, TcpMetrics, TcpParts};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ClientAuth, Config, Https};
+use crate::config::{ClientAuth, Config, Tls};
 
 /// Why the data plane cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -40,29 +42,42 @@ pub(crate) enum DataPlaneError {
     Watch(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    StartTcp(#[from] tidegate_edge_tcp::StartError),
+}
+
+/// What the data plane serves, and where it counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared {
+    pub(crate) live: Arc<Live>,
+    pub(crate) metrics: Metrics,
+    pub(crate) tcp_live: Arc<TcpLive>,
+    pub(crate) tcp_metrics: TcpMetrics,
 }
 
 /// The running data plane.
 #[derive(Debug)]
 pub(crate) struct DataPlane {
     pub(crate) workers: Workers,
+    pub(crate) tcp: Option<TcpEdge>,
     access_log: Option<AccessLogWriter>,
     watch: Watch,
 }
 
 impl DataPlane {
-    /// Binds the addresses of `config` and serves whatever `live` holds.
+    /// Binds the addresses of `config` and serves whatever `shared` holds.
     pub(crate) fn start(
         config: &Config,
         node: &NodeFacts,
-        live: &Arc<Live>,
-        metrics: &Metrics,
+        shared: &Shared,
         drain: CancellationToken,
     ) -> Result<Self, DataPlaneError> {
-        let https = config.listen.https.as_ref().map(https_bind).transpose()?;
+        let listen = &config.listen;
+        let tls = listen.tls.as_ref().map(server_config).transpose()?;
+        let https = listen.https.as_ref().zip(tls.clone());
         let binds = Binds {
-            http: Some(config.listen.http),
-            https,
+            http: Some(listen.http.address),
+            https: https.map(|(server, tls)| (server.address, with_http_protocols(tls))),
         };
         let (log, writer) = match config.access_log.clone() {
             None => (None, None),
@@ -71,8 +86,12 @@ impl DataPlane {
                 (Some(log), Some(writer))
             }
         };
-        let watched = Arc::clone(live);
-        let (node, live, metrics) = (node.clone(), Arc::clone(live), metrics.clone());
+        let tcp = tls.filter(|_| !listen.tcp.is_empty());
+        let tcp = tcp.map(|tls| start_tcp(config, node, tls, shared, log.clone()));
+        let tcp = tcp.transpose()?;
+        let watched = Arc::clone(&shared.live);
+        let (live, metrics) = (Arc::clone(&shared.live), shared.metrics.clone());
+        let node = node.clone();
         let workers = config.workers;
         // Made once: the limits of clients hold for all workers together.
         let settings = GatewaySettings {
@@ -98,6 +117,7 @@ impl DataPlane {
         let watch = Watch::start(watched).map_err(DataPlaneError::Watch)?;
         Ok(Self {
             workers,
+            tcp,
             watch,
             access_log: writer,
         })
@@ -105,7 +125,13 @@ impl DataPlane {
 
     /// Stops taking connections and lets exchanges in flight finish; false if some did not in time.
     pub(crate) fn drain(self) -> bool {
-        let in_time = self.workers.drain();
+        // Both sides drain at the same time.
+        if let Some(tcp) = &self.tcp {
+            tcp.stop();
+        }
+        let http_in_time = self.workers.drain();
+        let tcp_in_time = self.tcp.is_none_or(TcpEdge::drain);
+        let in_time = http_in_time && tcp_in_time;
         drop(self.watch);
         if let (true, Some(writer)) = (in_time, self.access_log) {
             writer.join();
@@ -114,25 +140,54 @@ impl DataPlane {
     }
 }
 
-fn https_bind(
-    https: &Https,
-) -> Result<(std::net::SocketAddr, Arc<ArcSwap<ServerConfig>>), DataPlaneError> {
+fn start_tcp(
+    config: &Config,
+    node: &NodeFacts,
+    tls: ServerConfig,
+    shared: &Shared,
+    access_log: Option<AccessLog>,
+) -> Result<TcpEdge, DataPlaneError> {
+    let tls = Arc::new(ArcSwap::from_pointee(tls));
+    let listeners = config.listen.tcp.iter().map(|server| TcpListen {
+        id: server.id.clone(),
+        address: server.address,
+        tls: Arc::clone(&tls),
+    });
+    Ok(TcpEdge::start(TcpParts {
+        listeners: listeners.collect(),
+        live: Arc::clone(&shared.tcp_live),
+        metrics: shared.tcp_metrics.clone(),
+        access_log,
+        edge_id: node.id.clone(),
+        limits: TcpLimits {
+            drain_timeout: config.drain_timeout,
+            ..TcpLimits::default()
+        },
+        threads: config.workers,
+    })?)
+}
+
+/// HTTPS clients choose between HTTP/2 and HTTP/1.1.
+fn with_http_protocols(mut config: ServerConfig) -> Arc<ArcSwap<ServerConfig>> {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::new(ArcSwap::from_pointee(config))
+}
+
+fn server_config(tls: &Tls) -> Result<ServerConfig, DataPlaneError> {
     let pem = |path: &PathBuf| {
         let path = path.clone();
         move |source| DataPlaneError::Pem { path, source }
     };
-    let chain = CertificateDer::pem_file_iter(&https.certificate)
+    let chain = CertificateDer::pem_file_iter(&tls.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(pem(&https.certificate))?;
-    let key = PrivateKeyDer::from_pem_file(&https.key).map_err(pem(&https.key))?;
+        .map_err(pem(&tls.certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(pem(&tls.key))?;
     let builder = ServerConfig::builder();
-    let builder = match client_verifier(&https.client_auth)? {
+    let builder = match client_verifier(&tls.client_auth)? {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder.with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok((https.address, Arc::new(ArcSwap::from_pointee(config))))
+    Ok(builder.with_single_cert(chain, key)?)
 }
 
 /// Who checks the certificates of clients; nobody if they are not asked.

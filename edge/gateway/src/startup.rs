@@ -1,6 +1,7 @@
 //! Wires one edge together, runs it, and stops it in order.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Write as _},
     net::SocketAddr,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tidegate_edge_http::{Live, compile::NodeFacts, metrics::Metrics};
+use tidegate_edge_http::compile::{NodeFacts, ServerIds};
 use tidegate_model::TagSelector;
 use tidegate_sync::edge::{self, EdgeFacts, EdgeSession};
 use tidegate_telemetry::tasks::Tasks;
@@ -20,7 +21,7 @@ use crate::{
     activation::Activation,
     cache::{Boot, Cache},
     config::Config,
-    data_plane::DataPlane,
+    data_plane::{DataPlane, Shared},
     node_state::NodeState,
     sync_client::{Credentials, Local, SyncClient},
     technical,
@@ -41,7 +42,26 @@ struct Endpoints {
     http: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     https: Option<SocketAddr>,
+    /// Listeners of TCP APIs, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tcp: BTreeMap<String, SocketAddr>,
     technical: SocketAddr,
+}
+
+impl Endpoints {
+    fn of(id: String, data_plane: &DataPlane, technical: SocketAddr) -> Self {
+        let addresses = data_plane.workers.addresses();
+        let tcp = data_plane.tcp.iter();
+        Self {
+            id,
+            http: addresses.http,
+            https: addresses.https,
+            tcp: tcp
+                .flat_map(|tcp| tcp.addresses().iter().cloned())
+                .collect(),
+            technical,
+        }
+    }
 }
 
 /// Runs an edge until it is told to stop.
@@ -60,38 +80,30 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     for alarm in &boot.alarms {
         state.raise(alarm);
     }
-    let metrics = Metrics::new();
-    let live = Arc::new(Live::new());
+    let shared = Shared::default();
     let node = node_facts(config, &edge_id)?;
     let activation = Arc::new(Activation::new(
         node.clone(),
         config.identity.environment.clone(),
         boot.pepper.clone(),
-        Arc::clone(&live),
-        metrics.clone(),
+        shared.clone(),
     ));
     // Before the listeners: an edge with a good cache answers its first request from it.
     let refusals = activate_cached(&boot, &activation, &state);
 
     let drain = CancellationToken::new();
-    let data_plane = DataPlane::start(config, &node, &live, &metrics, drain)?;
-    let addresses = data_plane.workers.addresses();
+    let data_plane = DataPlane::start(config, &node, &shared, drain)?;
     let facts = technical::Facts {
         edge_id: edge_id.clone(),
         region: config.identity.region.clone(),
         environment: config.identity.environment.clone(),
         tags: config.identity.tags.clone(),
         state: Arc::clone(&state),
-        registry: technical::registry(Arc::clone(&state), metrics, Arc::clone(&live)),
-        live,
+        registry: technical::registry(Arc::clone(&state), &shared),
+        live: shared.live,
     };
     let technical = technical::start(config.listen.technical, facts)?;
-    let endpoints = Endpoints {
-        id: edge_id,
-        http: addresses.http,
-        https: addresses.https,
-        technical,
-    };
+    let endpoints = Endpoints::of(edge_id, &data_plane, technical);
     announce(&endpoints, &config.data_dir)?;
 
     let session = session(config, &endpoints, boot, refusals);
@@ -159,9 +171,16 @@ fn session(
         ("https", endpoints.https),
         ("technical", Some(endpoints.technical)),
     ];
-    let addresses = named
+    let named = named
         .into_iter()
-        .filter_map(|(name, address)| Some((name.to_owned(), address?.to_string())))
+        .filter_map(|(name, address)| Some((name.to_owned(), address?)));
+    let tcp = endpoints
+        .tcp
+        .iter()
+        .map(|(id, address)| (id.clone(), *address));
+    let addresses = named
+        .chain(tcp)
+        .map(|(name, address)| (name, address.to_string()))
         .collect();
     let boot_id = uuid::Uuid::new_v4();
     let facts = EdgeFacts {
@@ -195,6 +214,14 @@ fn node_facts(config: &Config, edge_id: &str) -> anyhow::Result<NodeFacts> {
         region: Some(identity.region.clone()).filter(|region| !region.is_empty()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         system_proxy: config.outbound.system_proxy.clone(),
+        servers: ServerIds {
+            http: config.listen.http.id.clone(),
+            https: config
+                .listen
+                .https
+                .as_ref()
+                .map_or_else(|| ServerIds::default().https, |server| server.id.clone()),
+        },
     })
 }
 

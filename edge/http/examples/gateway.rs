@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tidegate_edge_http::bind::{Binds, start_workers};
-use tidegate_edge_http::compile::{NodeFacts, compile};
+use tidegate_edge_http::compile::{NodeFacts, ServerIds, compile};
 use tidegate_edge_http::metrics::Metrics;
 use tidegate_edge_http::server::Limits;
 use tidegate_edge_http::{Gateway, GatewayParts, GatewaySettings, Live};
@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         region: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         system_proxy: None,
+        servers: ServerIds::default(),
     };
     let compilation = compile(&configuration, None, &node);
     if let Some(refused) = compilation.refused.first() {

@@ -173,10 +173,20 @@ const RULES: &[Rule] = &[
         never: &["tonic"],
     },
     Rule {
+        name: "tidegate-edge-tcp",
+        workspace: &[
+            "tidegate-edge-http",
+            "tidegate-model",
+            "tidegate-telemetry",
+        ],
+        never: &["tonic"],
+    },
+    Rule {
         name: "tidegate-edge",
         workspace: &[
             "tidegate-keystore",
             "tidegate-edge-http",
+            "tidegate-edge-tcp",
             "tidegate-model",
             "tidegate-policies",
             "tidegate-proto",

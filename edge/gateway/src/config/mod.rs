@@ -33,6 +33,8 @@ const TECHNICAL: &str = "127.0.0.1:18082";
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// More threads than any machine this runs on has cores.
 const WORKERS_MAX: usize = 1024;
+/// TCP listeners of one edge.
+const TCP_MAX: usize = 32;
 /// Control-plane addresses one edge tries.
 const CONTROL_MAX: usize = 32;
 
@@ -101,15 +103,26 @@ pub(crate) struct Control {
 /// Where this edge listens.
 #[derive(Debug, Clone)]
 pub(crate) struct Listen {
-    pub(crate) http: SocketAddr,
-    pub(crate) https: Option<Https>,
+    pub(crate) http: Server,
+    pub(crate) https: Option<Server>,
+    /// Empty without TCP APIs.
+    pub(crate) tcp: Vec<Server>,
+    /// Certificates of `https` and `tcp`; there if one of them is.
+    pub(crate) tls: Option<Tls>,
     pub(crate) technical: SocketAddr,
 }
 
-/// The TLS listener.
-#[derive(Debug, Clone)]
-pub(crate) struct Https {
+/// A listener for clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// What `servers` of a listener in a definition calls it.
+    pub(crate) id: String,
     pub(crate) address: SocketAddr,
+}
+
+/// Certificates of the listeners that speak TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) client_auth: ClientAuth,
@@ -146,6 +159,7 @@ impl Config {
             .filter(|tag| !tag.is_empty())
             .collect();
         TagSelector::parse(&tags)?;
+        let listen = listen(&raw)?;
         let workers = raw.workers.unwrap_or_else(available_workers);
         if workers == 0 || workers > WORKERS_MAX {
             return Err(invalid("workers", &workers.to_string(), "1 to 1024"));
@@ -173,22 +187,7 @@ impl Config {
                 pin: root_pin(&raw.trust.ok_or(ConfigError::Missing("trust"))?)?,
                 token_file: raw.token_file.ok_or(ConfigError::Missing("token-file"))?,
             },
-            listen: Listen {
-                http: address("http", raw.http.as_deref().unwrap_or(HTTP))?,
-                https: match raw.https.as_deref() {
-                    None => None,
-                    Some(text) => Some(Https {
-                        address: address("https", text)?,
-                        certificate: raw.tls_cert.ok_or(ConfigError::Missing("tls-cert"))?,
-                        key: raw.tls_key.ok_or(ConfigError::Missing("tls-key"))?,
-                        client_auth: client_auth(
-                            raw.tls_client_auth.as_deref(),
-                            raw.tls_client_ca,
-                        )?,
-                    }),
-                },
-                technical: address("technical", raw.technical.as_deref().unwrap_or(TECHNICAL))?,
-            },
+            listen,
             workers,
             policy_settings: policy_settings(raw.policy_settings.unwrap_or_default())?,
             outbound: OutboundSettings {
@@ -264,6 +263,72 @@ fn check_id(name: &'static str, id: String) -> Result<String, ConfigError> {
 fn address(name: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse()
         .map_err(|_malformed| invalid(name, text, "an address such as 127.0.0.1:8082"))
+}
+
+fn listen(raw: &RawConfig) -> Result<Listen, ConfigError> {
+    let http = server("http", raw.http.as_deref().unwrap_or(HTTP))?;
+    let https = raw.https.as_deref();
+    let https = https.map(|text| server("https", text)).transpose()?;
+    let tcp = tcp_servers(raw.tcp.as_deref())?;
+    check_ids([&http].into_iter().chain(&https).chain(&tcp))?;
+    let needed = |file: &Option<PathBuf>, name| file.clone().ok_or(ConfigError::Missing(name));
+    let tls = if https.is_none() && tcp.is_empty() {
+        None
+    } else {
+        Some(Tls {
+            certificate: needed(&raw.tls_cert, "tls-cert")?,
+            key: needed(&raw.tls_key, "tls-key")?,
+            client_auth: client_auth(raw.tls_client_auth.as_deref(), raw.tls_client_ca.clone())?,
+        })
+    };
+    let technical = raw.technical.as_deref().unwrap_or(TECHNICAL);
+    Ok(Listen {
+        http,
+        https,
+        tcp,
+        tls,
+        technical: address("technical", technical)?,
+    })
+}
+
+/// `ADDR`, or `ID=ADDR`; without an id the server is called like its setting.
+fn server(name: &'static str, text: &str) -> Result<Server, ConfigError> {
+    let (id, text) = match text.split_once('=') {
+        None => (name.to_owned(), text),
+        Some((id, text)) => (check_id(name, id.trim().to_owned())?, text.trim()),
+    };
+    let address = address(name, text)?;
+    Ok(Server { id, address })
+}
+
+/// Without an id the first is `tcp`, the others `tcp-2` and so on.
+fn tcp_servers(text: Option<&str>) -> Result<Vec<Server>, ConfigError> {
+    let texts = text.unwrap_or_default().split(',').map(str::trim);
+    let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+    if texts.len() > TCP_MAX {
+        let count = texts.len().to_string();
+        return Err(invalid("tcp", &count, "at most 32 addresses"));
+    }
+    let servers = texts.into_iter().enumerate().map(|(index, text)| {
+        let mut server = server("tcp", text)?;
+        if index > 0 && !text.contains('=') {
+            server.id = format!("tcp-{}", index + 1);
+        }
+        Ok(server)
+    });
+    servers.collect()
+}
+
+/// A definition must not mean two servers by one id.
+fn check_ids<'s>(servers: impl Iterator<Item = &'s Server>) -> Result<(), ConfigError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for server in servers {
+        if !seen.insert(&server.id) {
+            let expected = "an id that no other server has";
+            return Err(invalid("servers", &server.id, expected));
+        }
+    }
+    Ok(())
 }
 
 /// The URL may hold a password, so that an error does not repeat it.

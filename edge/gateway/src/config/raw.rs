@@ -35,13 +35,16 @@ pub(crate) struct RawConfig {
     /// File with the token of this edge; read again at every connection.
     #[arg(long, env = "TIDEGATE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Address for HTTP clients.
-    #[arg(long, env = "TIDEGATE_HTTP", value_name = "ADDR")]
+    /// Address for HTTP clients; `ID=ADDR` names the server for `servers` of listeners.
+    #[arg(long, env = "TIDEGATE_HTTP", value_name = "[ID=]ADDR")]
     pub(crate) http: Option<String>,
     /// Address for HTTPS clients; needs `--tls-cert` and `--tls-key`.
-    #[arg(long, env = "TIDEGATE_HTTPS", value_name = "ADDR")]
+    #[arg(long, env = "TIDEGATE_HTTPS", value_name = "[ID=]ADDR")]
     pub(crate) https: Option<String>,
-    /// Certificate chain for HTTPS clients, PEM.
+    /// Addresses for TLS clients of TCP APIs, comma-separated; needs `--tls-cert` and `--tls-key`.
+    #[arg(long, env = "TIDEGATE_TCP", value_name = "[ID=]ADDR,…")]
+    pub(crate) tcp: Option<String>,
+    /// Certificate chain for HTTPS and TCP clients, PEM.
     #[arg(long, env = "TIDEGATE_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// Key of the certificate, PEM.
@@ -107,6 +110,7 @@ impl RawConfig {
             token_file: self.token_file.or(other.token_file),
             http: self.http.or(other.http),
             https: self.https.or(other.https),
+            tcp: self.tcp.or(other.tcp),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             tls_client_auth: self.tls_client_auth.or(other.tls_client_auth),

@@ -23,11 +23,41 @@ fn https() -> RawConfig {
 fn defaults_are_those_of_the_contract() {
     let config = Config::check(raw()).unwrap();
     assert_eq!(config.control.urls, ["https://a:7400", "https://b:7400"]);
-    assert_eq!(config.listen.http.port(), 8082);
+    assert_eq!(config.listen.http.address.port(), 8082);
+    assert_eq!(config.listen.http.id, "http");
+    assert!(config.listen.tls.is_none() && config.listen.tcp.is_empty());
     assert_eq!(config.listen.technical.port(), 18082);
     assert_eq!(config.identity.environment, "DEFAULT");
     assert_eq!(config.drain_timeout, Duration::from_secs(30));
     assert!(config.access_log.is_none());
+}
+
+#[test]
+fn servers_have_ids_of_their_own_or_those_of_their_settings() {
+    let settings = RawConfig {
+        http: Some("public = 0.0.0.0:80".to_owned()),
+        tcp: Some("127.0.0.1:1, mqtt=127.0.0.1:2, 127.0.0.1:3".to_owned()),
+        ..https()
+    };
+    let listen = Config::check(settings).unwrap().listen;
+    assert_eq!(listen.http.id, "public");
+    assert_eq!(listen.https.unwrap().id, "https");
+    let tcp: Vec<(&str, u16)> = listen
+        .tcp
+        .iter()
+        .map(|server| (server.id.as_str(), server.address.port()))
+        .collect();
+    assert_eq!(tcp, [("tcp", 1), ("mqtt", 2), ("tcp-3", 3)]);
+    let twice = RawConfig {
+        tcp: Some("http=127.0.0.1:1".to_owned()),
+        ..https()
+    };
+    assert!(Config::check(twice).is_err());
+    let without_certificate = RawConfig {
+        tcp: Some("127.0.0.1:1".to_owned()),
+        ..raw()
+    };
+    assert!(Config::check(without_certificate).is_err());
 }
 
 #[test]

@@ -11,21 +11,27 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
-use tidegate_edge_http::{Live, health::HealthMetrics, metrics::Metrics};
+use tidegate_edge_http::{
+    discovery::DiscoveryMetrics, health::HealthMetrics, traffic::TrafficMetrics,
+};
 use tidegate_sync::edge::AlarmCode;
 use tidegate_telemetry::names;
 
 use super::with_type;
-use crate::node_state::NodeState;
+use crate::{data_plane::Shared, node_state::NodeState};
 
 /// Content type of the OpenMetrics text format, which Prometheus reads.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics of this edge.
-pub(crate) fn registry(state: Arc<NodeState>, data_plane: Metrics, live: Arc<Live>) -> Registry {
+pub(crate) fn registry(state: Arc<NodeState>, data_plane: &Shared) -> Registry {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(data_plane));
-    registry.register_collector(Box::new(HealthMetrics::new(live)));
+    let live = || Arc::clone(&data_plane.live);
+    registry.register_collector(Box::new(data_plane.metrics.clone()));
+    registry.register_collector(Box::new(data_plane.tcp_metrics.clone()));
+    registry.register_collector(Box::new(HealthMetrics::new(live())));
+    registry.register_collector(Box::new(DiscoveryMetrics::new(live())));
+    registry.register_collector(Box::new(TrafficMetrics::new(live())));
     registry.register_collector(Box::new(ControlSide { state }));
     registry
 }

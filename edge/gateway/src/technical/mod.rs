@@ -135,6 +135,7 @@ fn respond(facts: &Facts, method: &Method, path: &str) -> Response<Full<Bytes>> 
             json_response(StatusCode::OK, &json!(apis))
         }
         "/_node/endpoints" => json_response(StatusCode::OK, &endpoints(facts)),
+        "/_node/discovery" => json_response(StatusCode::OK, &discovery(facts)),
         _ => json_response(StatusCode::NOT_FOUND, &json!({"message": "no such path"})),
     }
 }
@@ -180,6 +181,34 @@ fn endpoints(facts: &Facts) -> serde_json::Value {
     items.collect()
 }
 
+/// The groups whose endpoints are discovered, and what was found.
+fn discovery(facts: &Facts) -> serde_json::Value {
+    let reports = tidegate_edge_http::discovery::report(&facts.live);
+    let groups = reports.iter().map(|report| {
+        let endpoints = report.instances.iter().map(|instance| {
+            json!({
+                "name": instance.name,
+                "address": instance.address,
+                "weight": instance.weight,
+                "priority": instance.priority,
+                "tenant": instance.tenant,
+                "tags": instance.tags,
+            })
+        });
+        json!({
+            "api": report.api,
+            "group": report.group,
+            "source": report.source,
+            "status": report.status.as_str(),
+            "cause": report.cause,
+            "answers": report.answers,
+            "failures": report.failures,
+            "endpoints": endpoints.collect::<serde_json::Value>(),
+        })
+    });
+    groups.collect()
+}
+
 fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     with_type(status, "application/json", body.to_string())
 }
@@ -207,19 +236,15 @@ mod tests {
 
     fn facts() -> Facts {
         let state = Arc::new(NodeState::default());
-        let live = Arc::new(Live::new());
+        let shared = crate::data_plane::Shared::default();
         Facts {
             edge_id: "edge-1".to_owned(),
             region: "eu".to_owned(),
             environment: "DEFAULT".to_owned(),
             tags: vec!["a".to_owned()],
-            registry: registry(
-                Arc::clone(&state),
-                tidegate_edge_http::metrics::Metrics::new(),
-                Arc::clone(&live),
-            ),
+            registry: registry(Arc::clone(&state), &shared),
             state,
-            live,
+            live: shared.live,
         }
     }
 

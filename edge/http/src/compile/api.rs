@@ -35,6 +35,7 @@ use crate::{
     path_mapping::PathMappings,
     plan::{CompiledPlan, KeyPlace, Security, SecurityChain},
     routing::normalise,
+    traffic::Traffic,
 };
 
 /// Organisation of every API until organisations are configured.
@@ -47,7 +48,7 @@ pub struct Acceptor {
     pub host: Option<String>,
     /// Normalised path.
     pub path: String,
-    /// Servers of the edge it is bound to; empty means all.
+    /// Servers of the edge it is bound to, as connections call them; empty means all.
     pub servers: Arc<[String]>,
     /// Place in the definition, for refusals.
     pub place: String,
@@ -124,14 +125,15 @@ impl From<Vec<Violation>> for RefusedApi {
     }
 }
 
-/// Compiles an API; `None` if this edge does not serve it.
+/// Compiles an API; `None` if this edge does not serve it. What `previous` discovered is known from the start.
 pub(super) fn compile_api(
     object: &ApiObject,
     node: &NodeFacts,
     shared: &Shared,
+    previous: Option<&CompiledApi>,
 ) -> Result<Option<CompiledApi>, RefusedApi> {
     let api = Api::from_canonical(&object.definition)?;
-    let acceptors = acceptors(&api);
+    let acceptors = acceptors(&api, node);
     if api.kind != ApiKind::Proxy || acceptors.is_empty() {
         return Ok(None);
     }
@@ -181,7 +183,8 @@ pub(super) fn compile_api(
     let analytics = Analytics::compile(&api.analytics, key_headers(&plans))
         .map_err(|error| refusal("analytics.logging.condition", &error))?;
     let seed = rand::random();
-    let endpoints = endpoint::build(&api.endpoint_groups, node, &scope, seed)
+    let known = previous.map(|previous| &previous.endpoints);
+    let endpoints = endpoint::build(&api.endpoint_groups, node, &scope, seed, known)
         .map_err(|error| refusal(error.path(), &error))?;
     Ok(Some(CompiledApi {
         id: object.id.clone(),
@@ -256,9 +259,12 @@ fn path_mappings(api: &Api) -> Result<PathMappings, RefusedApi> {
     })
 }
 
-fn acceptors(api: &Api) -> Box<[Acceptor]> {
+fn acceptors(api: &Api, node: &NodeFacts) -> Box<[Acceptor]> {
     let paths = http_listeners(api).flat_map(|(index, http)| {
-        let servers: Arc<[String]> = http.servers.as_slice().into();
+        let servers = http.servers.iter();
+        let servers: Arc<[String]> = servers
+            .map(|id| node.servers.of_connections(id).to_owned())
+            .collect();
         http.paths
             .iter()
             .enumerate()
@@ -365,6 +371,7 @@ fn compile_plan(
         security,
         selection_rule,
         flows: compile_flows(&plan.flows, &format!("{path}.flows"), mode, ctx)?,
+        traffic: Traffic::default(),
     })
 }
 

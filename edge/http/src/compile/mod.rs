@@ -33,7 +33,7 @@ use self::shared::{Inputs, Overlay, Shared};
 use crate::{
     flow::Flows,
     plan::{ApiKeyHasher, ApiSubscriptions},
-    routing::{self, Bound, Routers},
+    routing::{self, Bound, Routers, SERVER_IDS},
     upstream::ProxyOptions,
 };
 
@@ -52,6 +52,39 @@ pub struct NodeFacts {
     pub version: String,
     /// The proxy of endpoints that ask for the system's.
     pub system_proxy: Option<ProxyOptions>,
+    /// What `servers` of HTTP listeners call its servers.
+    pub servers: ServerIds,
+}
+
+/// Ids of the servers of an edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerIds {
+    /// The one in clear text.
+    pub http: String,
+    /// The one with TLS.
+    pub https: String,
+}
+
+impl Default for ServerIds {
+    fn default() -> Self {
+        let [http, https] = SERVER_IDS.map(str::to_owned);
+        Self { http, https }
+    }
+}
+
+impl ServerIds {
+    /// The id a connection has for the one a definition has. An id that is renamed is none any more; no server
+    /// has an empty one.
+    fn of_connections(&self, id: &str) -> &'static str {
+        let [http, https] = SERVER_IDS;
+        if id == self.http {
+            http
+        } else if id == self.https {
+            https
+        } else {
+            ""
+        }
+    }
 }
 
 /// An object that could not be used.
@@ -269,7 +302,10 @@ fn compile_object(
         return Some((Arc::clone(&known.api), Source::new(object, digest, inputs)));
     }
     // One broken object must not take the others down, whatever part of the compiler gives in.
-    let compiled = catch_unwind(AssertUnwindSafe(|| api::compile_api(object, node, shared)));
+    let previous = known.map(|known| &*known.api);
+    let compiled = catch_unwind(AssertUnwindSafe(|| {
+        api::compile_api(object, node, shared, previous)
+    }));
     let refusal = match compiled {
         Ok(Ok(Some(api))) => {
             return Some((Arc::new(api), Source::new(object, digest, inputs)));

@@ -8,7 +8,7 @@ use tidegate_model::{
     SubscriptionId, SubscriptionObject, TagSelector,
 };
 
-use super::{Compilation, CompiledSnapshot, NodeFacts, compile};
+use super::{Compilation, CompiledSnapshot, NodeFacts, ServerIds, compile};
 
 pub(super) fn node(tags: &[&str]) -> NodeFacts {
     NodeFacts {
@@ -18,6 +18,7 @@ pub(super) fn node(tags: &[&str]) -> NodeFacts {
         region: None,
         version: "1".to_owned(),
         system_proxy: None,
+        servers: ServerIds::default(),
     }
 }
 
@@ -234,5 +235,36 @@ fn what_cannot_be_compiled_is_refused_with_its_place() {
         let refusal = &compiled.refused[0];
         assert!(refusal.path.starts_with(place), "{place}: {refusal:?}");
         assert_eq!(served(&compiled), Vec::<&str>::new());
+    }
+}
+
+#[test]
+fn servers_are_called_as_the_settings_of_the_edge_call_them() {
+    let mut node = node(&[]);
+    node.servers.http = "internal".to_owned();
+    for (wanted, on_http, on_https) in [
+        (json!([]), true, true),
+        (json!(["internal"]), true, false),
+        (json!(["https"]), false, true),
+        (json!(["http"]), false, false),
+    ] {
+        let mut definition = definition("a", "/a");
+        definition["listeners"][0]["servers"] = wanted.clone();
+        let snapshot = ConfigSnapshot {
+            environment: "default".to_owned(),
+            epoch: Epoch(1),
+            revision: Revision(1),
+            root: [0; 32],
+            apis: vec![object(definition)],
+            subscriptions: Vec::new(),
+            shared: tidegate_model::SharedObjects::default(),
+            api_key_pepper: Secret::new(Vec::new()),
+        };
+        let Compilation { snapshot, refused } = compile(&snapshot, None, &node);
+        assert_eq!(refused, []);
+        for (server, expected) in [("http", on_http), ("https", on_https)] {
+            let found = snapshot.routers().of(server).find(None, "/a/");
+            assert_eq!(found.is_some(), expected, "{wanted} on {server}");
+        }
     }
 }

@@ -8,25 +8,26 @@ use tidegate_keystore::StoreError;
 use tidegate_model::{
     Violation,
     api::{
-        Endpoint, EndpointGroup, HttpEndpointConfiguration, HttpProxy, HttpVersion, LoadBalancer,
-        ProxyKind, Service,
+        DiscoveryConfiguration, Endpoint, EndpointGroup, HTTP_PROXY, HttpEndpointConfiguration,
+        HttpProxy, HttpVersion, LoadBalancer, ProxyKind, Service,
     },
 };
 
-use super::{CompiledEndpoint, CompiledGroup, Endpoints, Named, Tier, tls::tls_options};
+use super::{
+    CompiledEndpoint, CompiledGroup, Endpoints, Membership, Named, Tiers, tls::tls_options,
+};
 use crate::{
-    balance::{Algorithm, Balancer},
+    balance::Algorithm,
     compile::NodeFacts,
+    discovery::{Blueprint, Discovery, GroupPlan},
     forward::TargetPath,
-    health::{CheckedHealth, HealthCheck},
+    health::{CheckTemplate, CheckedHealth},
+    traffic::Traffic,
     upstream::{
         Http2Options, ProxyOptions, ProxyProtocol, ProxyUser, TargetError, TargetOptions,
         UpstreamTarget, UpstreamVersion,
     },
 };
-
-/// The one connector of HTTP proxy APIs.
-const HTTP_PROXY: &str = "http-proxy";
 
 /// An endpoint that cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +82,8 @@ impl BuildError {
 /// Builds all groups. Endpoints of other tenants are left out.
 ///
 /// `scope` answers the expressions of targets and headers, which are evaluated here and never again;
-/// `seed` makes random cycles differ between edges.
+/// `seed` makes random cycles differ between edges; `previous` are the endpoints of the API before, whose
+/// discovered ones are used from the start.
 ///
 /// # Errors
 /// The first endpoint that cannot be built.
@@ -90,6 +92,7 @@ pub fn build(
     node: &NodeFacts,
     scope: &dyn Scope,
     seed: u64,
+    previous: Option<&Endpoints>,
 ) -> Result<Endpoints, BuildError> {
     let mut endpoints = Endpoints::default();
     let mut compiled = Vec::with_capacity(groups.len());
@@ -97,32 +100,51 @@ pub fn build(
         endpoints
             .names
             .insert(group.name.as_str().into(), Named::Group(group_index));
-        let discovery = group.services.discovery.as_ref();
-        if discovery.is_some_and(|service| service.enabled) {
-            let path = format!("endpointGroups[{group_index}].services.discovery.enabled");
-            let expected = "false: this edge does not discover endpoints";
-            return Err(invalid(path, "true", expected));
-        }
+        let path = format!("endpointGroups[{group_index}]");
         let (mut primaries, mut secondaries) = (Vec::new(), Vec::new());
         for (index, endpoint) in group.endpoints.iter().enumerate() {
             if !serves_tenant(endpoint, node.tenant.as_deref()) {
                 continue;
             }
-            let path = format!("endpointGroups[{group_index}].endpoints[{index}]");
+            let path = format!("{path}.endpoints[{index}]");
             let built = Arc::new(build_endpoint(group, endpoint, &path, node, scope)?);
+            let name = endpoint.name.as_str().into();
+            endpoints
+                .names
+                .insert(name, Named::Endpoint(Arc::clone(&built)));
             let list = if endpoint.secondary {
                 &mut secondaries
             } else {
                 &mut primaries
             };
-            list.push((Arc::clone(&built), endpoint.weight, endpoint.name.as_str()));
+            list.push((built, endpoint.weight));
         }
-        compiled.push(build_group(group, &primaries, &secondaries, seed));
-        for (endpoint, _, name) in primaries.into_iter().chain(secondaries) {
-            endpoints
-                .names
-                .insert(name.into(), Named::Endpoint(endpoint));
-        }
+        let algorithm = algorithm(group.load_balancer);
+        let members = match group.discovery() {
+            None => Membership::Fixed(Tiers::new(algorithm, &primaries, &secondaries, seed)),
+            Some(service) => {
+                let plan = GroupPlan {
+                    algorithm,
+                    seed,
+                    tenant: node.tenant.clone(),
+                    primaries,
+                    secondaries,
+                };
+                let known = previous.and_then(|previous| previous.group(&group.name));
+                let known = known.and_then(CompiledGroup::discovery);
+                let of = Discovered {
+                    group,
+                    service,
+                    path: &path,
+                };
+                let built = discovery(&of, node, scope, plan, known);
+                Membership::Discovered(Arc::new(built?))
+            }
+        };
+        compiled.push(CompiledGroup {
+            name: group.name.as_str().into(),
+            members,
+        });
     }
     endpoints.groups = compiled.into();
     Ok(endpoints)
@@ -133,39 +155,97 @@ fn serves_tenant(endpoint: &Endpoint, tenant: Option<&str>) -> bool {
         || tenant.is_none_or(|tenant| endpoint.tenants.iter().any(|known| known == tenant))
 }
 
-type Member<'a> = (Arc<CompiledEndpoint>, u32, &'a str);
-
-fn build_group(
-    group: &EndpointGroup,
-    primaries: &[Member<'_>],
-    secondaries: &[Member<'_>],
-    seed: u64,
-) -> CompiledGroup {
-    let algorithm = match group.load_balancer {
+fn algorithm(load_balancer: LoadBalancer) -> Algorithm {
+    match load_balancer {
         LoadBalancer::RoundRobin => Algorithm::RoundRobin,
         LoadBalancer::Random => Algorithm::Random,
         LoadBalancer::WeightedRoundRobin => Algorithm::WeightedRoundRobin,
         LoadBalancer::WeightedRandom => Algorithm::WeightedRandom,
-    };
-    let balancer = |members: &[Member<'_>]| {
-        let weights: Vec<u32> = members.iter().map(|(_, weight, _)| *weight).collect();
-        Balancer::new(algorithm, &weights, seed)
-    };
-    let list = |members: &[Member<'_>]| {
-        members
-            .iter()
-            .map(|(endpoint, _, _)| Arc::clone(endpoint))
-            .collect()
-    };
-    let tier = |members: &[Member<'_>]| Tier {
-        endpoints: list(members),
-        balancer: balancer(members),
-    };
-    CompiledGroup {
-        name: group.name.as_str().into(),
-        primaries: tier(primaries),
-        secondaries: tier(secondaries),
     }
+}
+
+/// A group with its discovery and its place in the definition.
+#[derive(Clone, Copy)]
+struct Discovered<'d> {
+    group: &'d EndpointGroup,
+    service: &'d Service,
+    path: &'d str,
+}
+
+/// The discovery of a group: its endpoints have the group's shared configuration and health check.
+fn discovery(
+    of: &Discovered<'_>,
+    node: &NodeFacts,
+    scope: &dyn Scope,
+    plan: GroupPlan,
+    previous: Option<&Arc<Discovery>>,
+) -> Result<Discovery, BuildError> {
+    let Discovered {
+        group,
+        service,
+        path,
+    } = *of;
+    let place = format!("{path}.services.discovery");
+    if group.kind != HTTP_PROXY {
+        return Err(invalid(format!("{path}.type"), &group.kind, HTTP_PROXY));
+    }
+    let configuration = first_violation(group.discovered_http_configuration(), path)?;
+    let blueprint = |discovery: &DiscoveryConfiguration| {
+        let any = Uri::from_static("http://discovered");
+        let mut options = target_options(&configuration, &any, path)?;
+        options.proxy = proxy_options(&configuration.proxy, node, path)?;
+        let headers = headers(&configuration, path, scope)?;
+        let check = group.services.health_check.as_ref();
+        let check = check.filter(|check| check.enabled).map(|check| {
+            let place = format!("{path}.services.healthCheck");
+            CheckTemplate::compile(check, &headers, &place, scope)
+        });
+        Ok(Blueprint {
+            place: place.clone(),
+            options,
+            tls: tls_options(&configuration.ssl, &format!("{path}.sharedConfiguration"))?,
+            secured: discovery.secured,
+            path: discovery.path.as_str().into(),
+            host: discovery.host.as_deref().map(Into::into),
+            check: check.transpose()?,
+            passes_accept_encoding: configuration.http.propagate_client_accept_encoding,
+            headers,
+        })
+    };
+    let previous = previous.map(AsRef::as_ref);
+    Discovery::compile(service, &place, scope, blueprint, plan, previous)
+}
+
+/// The value, or the first thing that is wrong, below `path`.
+fn first_violation<T>(read: Result<T, Vec<Violation>>, path: &str) -> Result<T, BuildError> {
+    read.map_err(|violations| {
+        let first = violations.into_iter().next();
+        first.map_or_else(
+            || invalid(path.to_owned(), "", "a configuration"),
+            |violation| BuildError::Invalid(violation.under(path)),
+        )
+    })
+}
+
+/// The fields that are set on every request to an endpoint.
+fn headers(
+    configuration: &HttpEndpointConfiguration,
+    path: &str,
+    scope: &dyn Scope,
+) -> Result<Box<[(HeaderName, HeaderValue)]>, BuildError> {
+    let headers = configuration.headers.iter().enumerate();
+    let headers = headers.map(|(index, header)| {
+        let place = format!("{path}.headers[{index}]");
+        let name: HeaderName = header
+            .name
+            .parse()
+            .map_err(|_invalid| invalid(place.clone(), &header.name, "a header name"))?;
+        let value = deploy_text(&header.value, &place, scope)?;
+        let value = HeaderValue::from_str(&value)
+            .map_err(|_invalid| invalid(place, "(not shown)", "a header value"))?;
+        Ok((name, value))
+    });
+    headers.collect()
 }
 
 fn build_endpoint(
@@ -182,13 +262,7 @@ fn build_endpoint(
             "http-proxy",
         ));
     }
-    let configuration = endpoint.http_configuration(group).map_err(|violations| {
-        let first = violations.into_iter().next();
-        first.map_or_else(
-            || invalid(path.to_owned(), "", "a configuration"),
-            |violation| BuildError::Invalid(violation.under(path)),
-        )
-    })?;
+    let configuration = first_violation(endpoint.http_configuration(group), path)?;
     let place = format!("{path}.configuration.target");
     let url = deploy_text(&configuration.target, &place, scope)?;
     let uri: Uri = url
@@ -200,32 +274,22 @@ fn build_endpoint(
         path: place,
         source,
     })?;
-    let mut headers = Vec::with_capacity(configuration.headers.len());
-    for (index, header) in configuration.headers.iter().enumerate() {
-        let place = format!("{path}.headers[{index}]");
-        let name: HeaderName = header
-            .name
-            .parse()
-            .map_err(|_invalid| invalid(place.clone(), &header.name, "a header name"))?;
-        let value = deploy_text(&header.value, &place, scope)?;
-        let value = HeaderValue::from_str(&value)
-            .map_err(|_invalid| invalid(place, "(not shown)", "a header value"))?;
-        headers.push((name, value));
-    }
+    let headers = headers(&configuration, path, scope)?;
     let base = TargetPath::new(uri.path(), uri.query());
     let health = health_check(group, endpoint)
         .map(|service| {
             let place = format!("{path}.services.healthCheck");
-            HealthCheck::compile(service, &target, &base, &headers, &place, scope)
+            CheckTemplate::compile(service, &headers, &place, scope)?.for_endpoint(&target, &base)
         })
         .transpose()?;
     Ok(CompiledEndpoint {
         name: endpoint.name.as_str().into(),
         target,
         path: base,
-        headers: headers.into(),
+        headers,
         health: health.map(|check| Arc::new(CheckedHealth::new(check))),
         passes_accept_encoding: configuration.http.propagate_client_accept_encoding,
+        traffic: Traffic::default(),
     })
 }
 
@@ -298,7 +362,11 @@ fn target_options(
     Ok(options)
 }
 
-fn proxy_options(
+/// The proxy in front of an endpoint whose definition is at `path`.
+///
+/// # Errors
+/// The definition asks for the system's proxy and this edge has none.
+pub fn proxy_options(
     proxy: &HttpProxy,
     node: &NodeFacts,
     path: &str,

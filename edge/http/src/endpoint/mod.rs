@@ -14,15 +14,18 @@ use http::{HeaderName, HeaderValue, Uri};
 use rand::RngCore;
 
 use crate::{
-    balance::Balancer,
+    balance::{Algorithm, Balancer},
+    discovery::Discovery,
     forward::TargetPath,
     health::CheckedHealth,
+    traffic::Traffic,
     upstream::{TargetOptions, TlsOptions, UpstreamTarget},
 };
 
-pub use build::{BuildError, build};
+pub use build::{BuildError, build, proxy_options};
 pub(crate) use build::{deploy_text, invalid};
 pub use failover::Failover;
+pub use tls::tls_options;
 
 /// One backend, ready to be called.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct CompiledEndpoint {
     pub passes_accept_encoding: bool,
     /// What is known of its health, if it is checked.
     pub health: Option<Arc<CheckedHealth>>,
+    /// How it answered.
+    pub traffic: Traffic,
 }
 
 impl CompiledEndpoint {
@@ -71,18 +76,71 @@ impl Tier {
     }
 }
 
-/// The endpoints of a group. Secondaries answer while no primary is available.
+/// An endpoint of a tier with its weight.
+pub(crate) type Member = (Arc<CompiledEndpoint>, u32);
+
+/// Endpoints of which the secondary ones answer while no primary one is available.
 #[derive(Debug)]
-pub struct CompiledGroup {
-    name: Box<str>,
+pub(crate) struct Tiers {
     primaries: Tier,
     secondaries: Tier,
 }
 
-impl CompiledGroup {
+impl Tiers {
+    /// Balances each tier; `seed` makes random cycles differ between edges.
+    pub(crate) fn new(
+        algorithm: Algorithm,
+        primaries: &[Member],
+        secondaries: &[Member],
+        seed: u64,
+    ) -> Self {
+        let tier = |members: &[Member]| {
+            let weights: Vec<u32> = members.iter().map(|(_, weight)| *weight).collect();
+            let endpoints = members.iter().map(|(endpoint, _)| Arc::clone(endpoint));
+            Tier {
+                endpoints: endpoints.collect(),
+                balancer: Balancer::new(algorithm, &weights, seed),
+            }
+        };
+        Self {
+            primaries: tier(primaries),
+            secondaries: tier(secondaries),
+        }
+    }
+
     fn next(&self, random: &mut impl RngCore) -> Option<&Arc<CompiledEndpoint>> {
         let primary = self.primaries.next(random);
         primary.or_else(|| self.secondaries.next(random))
+    }
+
+    fn endpoints(&self) -> impl Iterator<Item = &Arc<CompiledEndpoint>> {
+        let primaries = self.primaries.endpoints.iter();
+        primaries.chain(&self.secondaries.endpoints)
+    }
+}
+
+/// Where the endpoints of a group come from.
+#[derive(Debug)]
+enum Membership {
+    /// The definition alone.
+    Fixed(Tiers),
+    /// The definition and a source that is asked while the API is deployed.
+    Discovered(Arc<Discovery>),
+}
+
+/// The endpoints of a group.
+#[derive(Debug)]
+pub struct CompiledGroup {
+    name: Box<str>,
+    members: Membership,
+}
+
+impl CompiledGroup {
+    fn next(&self, random: &mut impl RngCore) -> Option<Arc<CompiledEndpoint>> {
+        match &self.members {
+            Membership::Fixed(tiers) => tiers.next(random).cloned(),
+            Membership::Discovered(discovery) => discovery.active().tiers.next(random).cloned(),
+        }
     }
 
     /// Its name in the definition.
@@ -91,12 +149,24 @@ impl CompiledGroup {
         &self.name
     }
 
-    /// All its endpoints, primaries first.
-    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<CompiledEndpoint>> {
-        self.primaries
-            .endpoints
-            .iter()
-            .chain(&self.secondaries.endpoints)
+    /// All endpoints it has now, primaries first.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Arc<CompiledEndpoint>> {
+        match &self.members {
+            Membership::Fixed(tiers) => tiers.endpoints().cloned().collect(),
+            Membership::Discovered(discovery) => {
+                discovery.active().tiers.endpoints().cloned().collect()
+            }
+        }
+    }
+
+    /// How its endpoints are found, if they are.
+    #[must_use]
+    pub fn discovery(&self) -> Option<&Arc<Discovery>> {
+        match &self.members {
+            Membership::Fixed(_) => None,
+            Membership::Discovered(discovery) => Some(discovery),
+        }
     }
 }
 
@@ -134,7 +204,18 @@ impl Endpoints {
 
     /// The default group's next endpoint.
     pub fn next(&self, random: &mut impl RngCore) -> Option<Arc<CompiledEndpoint>> {
-        self.groups.first()?.next(random).cloned()
+        self.groups.first()?.next(random)
+    }
+
+    /// The group called `name`.
+    pub(crate) fn group(&self, name: &str) -> Option<&CompiledGroup> {
+        self.groups.iter().find(|group| &*group.name == name)
+    }
+
+    /// A found endpoint called `name`.
+    fn discovered(&self, name: &str) -> Option<Arc<CompiledEndpoint>> {
+        let mut groups = self.groups.iter().filter_map(CompiledGroup::discovery);
+        groups.find_map(|discovery| discovery.active().find(name).cloned())
     }
 
     /// Where the attribute `request.endpoint` sends a request; `None` if there is no such endpoint.
@@ -159,11 +240,11 @@ impl Endpoints {
         if let Some((name, path)) = text.split_once(':')
             && !name.contains('/')
         {
-            let endpoint = match self.names.get(name)? {
-                Named::Endpoint(endpoint) if endpoint.is_available() => Arc::clone(endpoint),
+            let endpoint = match self.names.get(name) {
+                Some(Named::Group(group)) => self.groups.get(*group)?.next(random)?,
                 // Whoever names an endpoint wants no other.
-                Named::Endpoint(_) => return None,
-                Named::Group(group) => self.groups.get(*group)?.next(random).cloned()?,
+                Some(Named::Endpoint(endpoint)) => available(Arc::clone(endpoint))?,
+                None => available(self.discovered(name)?)?,
             };
             return Some(Destination {
                 endpoint,
@@ -178,6 +259,10 @@ impl Endpoints {
             path: split_path(text),
         })
     }
+}
+
+fn available(endpoint: Arc<CompiledEndpoint>) -> Option<Arc<CompiledEndpoint>> {
+    Some(endpoint).filter(|endpoint| endpoint.is_available())
 }
 
 /// A routed path with its query; empty text keeps the request's own path.
@@ -207,6 +292,7 @@ pub(crate) fn retarget(like: &UpstreamTarget, uri: &Uri) -> Option<Arc<UpstreamT
     let options = TargetOptions {
         host: host.to_owned(),
         port,
+        called: None,
         tls,
         ..known.clone()
     };

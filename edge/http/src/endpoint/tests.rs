@@ -6,7 +6,10 @@ use tidegate_expression::{Ambient, Lookup, Scope, Segment};
 use tidegate_model::{Api, TagSelector};
 
 use super::{Endpoints, build};
-use crate::{clock::SystemAmbient, compile::NodeFacts};
+use crate::{
+    clock::SystemAmbient,
+    compile::{NodeFacts, ServerIds},
+};
 
 struct NoVariables(SystemAmbient);
 
@@ -36,9 +39,16 @@ fn endpoints(members: &Value, tenant: Option<&str>) -> Result<Endpoints, String>
         region: None,
         version: "test".to_owned(),
         system_proxy: None,
+        servers: ServerIds::default(),
     };
-    build(&api.endpoint_groups, &node, &NoVariables(SystemAmbient), 1)
-        .map_err(|error| error.path().to_owned())
+    build(
+        &api.endpoint_groups,
+        &node,
+        &NoVariables(SystemAmbient),
+        1,
+        None,
+    )
+    .map_err(|error| error.path().to_owned())
 }
 
 fn endpoint(name: &str, target: &str) -> Value {

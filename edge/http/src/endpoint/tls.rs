@@ -6,7 +6,11 @@ use tidegate_model::api::{KeyStore, SslOptions, StoreFormat, StoreSource};
 use super::BuildError;
 use crate::upstream::{TlsOptions, Verification};
 
-pub(super) fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
+/// TLS towards a backend as `ssl` at `path` says, files included.
+///
+/// # Errors
+/// A store that cannot be read or used.
+pub fn tls_options(ssl: &SslOptions, path: &str) -> Result<TlsOptions, BuildError> {
     let verification = match (ssl.trust_all, ssl.hostname_verifier) {
         (true, _) => Verification::TrustAll,
         (false, true) => Verification::Full,

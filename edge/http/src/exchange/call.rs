@@ -265,6 +265,12 @@ pub(super) async fn attempt(
         Some(limit) => tokio::time::timeout(limit, Box::pin(sending)).await.ok(),
     };
     let (target, duration) = (Arc::clone(target), begun.elapsed());
+    let answered = sent.as_ref().and_then(|sent| sent.as_ref().ok());
+    destination.endpoint.traffic.count(
+        gateway.metrics.number(),
+        answered.map(|reply| reply.response.status),
+        duration,
+    );
     transfer.called = Some(Called {
         target,
         path,

@@ -260,6 +260,10 @@ impl Unanswered<'_> {
         let duration = self.arrival.instant.elapsed();
         let gateway = self.gateway;
         gateway.metrics.answered(self.counters, status, duration);
+        if let Some(plan) = self.life.plan {
+            let worker = gateway.metrics.number();
+            plan.traffic.count(worker, Some(status), duration);
+        }
         let log = gateway.access_log.as_ref().filter(|_| self.head.is_some());
         let head = self.head.take().or_else(|| {
             // Policies that report hear of the request whether or not there is a log.

@@ -31,7 +31,7 @@ pub struct HealthCheck {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    assertion: Condition,
+    assertion: Arc<Condition>,
 }
 
 /// Why a check failed.
@@ -54,15 +54,28 @@ pub(crate) enum CheckFailure {
     Evaluation(#[from] EvalError),
 }
 
-impl HealthCheck {
-    /// Compiles the check of the endpoint that is reached over `target`, below `base`, with `own` fields.
+/// A check that is compiled and only lacks the endpoint that is asked.
+#[derive(Debug)]
+pub(crate) struct CheckTemplate {
+    schedule: Schedule,
+    success_threshold: u32,
+    failure_threshold: u32,
+    /// A path or an absolute URL, with its place for errors.
+    text: String,
+    place: String,
+    overrides_path: bool,
+    method: Method,
+    headers: HeaderMap,
+    assertion: Arc<Condition>,
+}
+
+impl CheckTemplate {
+    /// Compiles the check of endpoints whose requests have the fields `own`.
     ///
     /// # Errors
     /// The first member of the configuration that cannot be used.
     pub(crate) fn compile(
         service: &Service,
-        target: &Arc<UpstreamTarget>,
-        base: &TargetPath,
         own: &[(HeaderName, HeaderValue)],
         path: &str,
         scope: &dyn Scope,
@@ -77,22 +90,6 @@ impl HealthCheck {
         let member = |name: &str| format!("{path}.configuration.{name}");
         let place = member("target");
         let text = deploy_text(&configuration.target, &place, scope)?;
-        let (target, uri) = if text.contains("://") {
-            elsewhere(target, &text)
-        } else {
-            let root = TargetPath::default();
-            let base = if configuration.override_endpoint_path {
-                &root
-            } else {
-                base
-            };
-            let (path, query) = match text.split_once('?') {
-                Some((path, query)) => (path, Some(query)),
-                None => (text.as_str(), None),
-            };
-            upstream_uri(base, path, query).map(|uri| (Arc::clone(target), uri))
-        }
-        .ok_or_else(|| invalid(place, &text, "a path or an absolute URL"))?;
         let mut headers: HeaderMap = own.iter().cloned().collect();
         for (index, header) in configuration.headers.iter().enumerate() {
             let place = member(&format!("headers[{index}]"));
@@ -106,21 +103,58 @@ impl HealthCheck {
             headers.insert(name, value);
         }
         let method = &configuration.method;
+        let assertion = Condition::compile(&configuration.assertion)
+            .map_err(|error| invalid(member("assertion"), &error.to_string(), "an expression"))?;
         Ok(Self {
             schedule: configuration.schedule,
             success_threshold: configuration.success_threshold,
             failure_threshold: configuration.failure_threshold,
-            target,
+            overrides_path: configuration.override_endpoint_path,
             method: Method::from_bytes(method.to_ascii_uppercase().as_bytes())
                 .map_err(|_invalid| invalid(member("method"), method, "an HTTP method"))?,
-            uri,
+            assertion: Arc::new(assertion),
+            text,
+            place,
             headers,
-            assertion: Condition::compile(&configuration.assertion).map_err(|error| {
-                invalid(member("assertion"), &error.to_string(), "an expression")
-            })?,
         })
     }
 
+    /// The check of the endpoint that is reached over `target`, below `base`.
+    ///
+    /// # Errors
+    /// The target of the check is neither a path nor an absolute URL.
+    pub(crate) fn for_endpoint(
+        &self,
+        target: &Arc<UpstreamTarget>,
+        base: &TargetPath,
+    ) -> Result<HealthCheck, BuildError> {
+        let text = self.text.as_str();
+        let (target, uri) = if text.contains("://") {
+            elsewhere(target, text)
+        } else {
+            let root = TargetPath::default();
+            let base = if self.overrides_path { &root } else { base };
+            let (path, query) = match text.split_once('?') {
+                Some((path, query)) => (path, Some(query)),
+                None => (text, None),
+            };
+            upstream_uri(base, path, query).map(|uri| (Arc::clone(target), uri))
+        }
+        .ok_or_else(|| invalid(self.place.clone(), text, "a path or an absolute URL"))?;
+        Ok(HealthCheck {
+            schedule: self.schedule.clone(),
+            success_threshold: self.success_threshold,
+            failure_threshold: self.failure_threshold,
+            target,
+            method: self.method.clone(),
+            uri,
+            headers: self.headers.clone(),
+            assertion: Arc::clone(&self.assertion),
+        })
+    }
+}
+
+impl HealthCheck {
     /// Asks once, over the connections of `pools`.
     ///
     /// # Errors

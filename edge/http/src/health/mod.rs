@@ -9,6 +9,7 @@ mod tests;
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
+pub(crate) use self::check::CheckTemplate;
 pub use self::{
     check::HealthCheck,
     report::{EndpointReport, HealthMetrics, report},

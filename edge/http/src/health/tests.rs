@@ -3,7 +3,7 @@ use serde_json::json;
 use tidegate_expression::Condition;
 use tidegate_model::api::{HTTP_HEALTH_CHECK, Service};
 
-use super::{CheckedHealth, HealthCheck, HealthStatus, scope::CheckScope};
+use super::{CheckTemplate, CheckedHealth, HealthStatus, scope::CheckScope};
 use crate::{
     forward::TargetPath,
     upstream::{TargetOptions, UpstreamTarget},
@@ -21,7 +21,8 @@ fn health(success_threshold: u32, failure_threshold: u32) -> CheckedHealth {
     let target = UpstreamTarget::intern(TargetOptions::new("health.test", 80)).unwrap();
     let scope = scope(200, &HEADERS);
     let base = TargetPath::default();
-    CheckedHealth::new(HealthCheck::compile(&service, &target, &base, &[], "", &scope).unwrap())
+    let template = CheckTemplate::compile(&service, &[], "", &scope).unwrap();
+    CheckedHealth::new(template.for_endpoint(&target, &base).unwrap())
 }
 
 static HEADERS: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(|| {

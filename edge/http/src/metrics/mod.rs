@@ -76,8 +76,12 @@ impl Metrics {
     /// Adds the part of one worker. Only one thread may count into it.
     #[must_use]
     pub fn worker(&self) -> Arc<WorkerMetrics> {
-        let worker = Arc::new(WorkerMetrics::default());
-        self.workers.lock().push(Arc::clone(&worker));
+        let mut workers = self.workers.lock();
+        let worker = Arc::new(WorkerMetrics {
+            number: workers.len(),
+            ..WorkerMetrics::default()
+        });
+        workers.push(Arc::clone(&worker));
         worker
     }
 
@@ -97,6 +101,7 @@ impl Metrics {
 /// The counters of one worker.
 #[derive(Debug, Default)]
 pub struct WorkerMetrics {
+    number: usize,
     /// Locked when an API is met for the first time after a change of configuration, and by scrapes.
     apis: Mutex<HashMap<Box<str>, Arc<ApiCounters>>>,
     durations: Durations,
@@ -125,6 +130,12 @@ impl ApiCounters {
 }
 
 impl WorkerMetrics {
+    /// Which part of the whole this is, from 0.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
     /// The counters of an API; keep the result, the look-up takes a lock.
     ///
     /// `is_live` tells which APIs still exist: when all places are taken, those of others are freed.

@@ -14,7 +14,7 @@ use tidegate_expression::{Condition, Needs};
 use tidegate_policies::{jwt::JwtVerifier, oauth2::OAuth2Verifier};
 use tidegate_policy::PlanFacts;
 
-use crate::flow::Flows;
+use crate::{flow::Flows, traffic::Traffic};
 
 pub use api_key::{API_KEY_BYTES_MAX, ApiKeyHasher, KeyHash, parse_key_hash};
 pub use chain::SecurityChain;
@@ -40,6 +40,8 @@ pub struct CompiledPlan {
     pub selection_rule: Option<Condition>,
     /// The plan's flows.
     pub flows: Flows,
+    /// How its requests were answered.
+    pub traffic: Traffic,
 }
 
 /// How the clients of a plan identify themselves.

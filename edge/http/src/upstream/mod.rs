@@ -24,9 +24,9 @@ use bytes::Bytes;
 pub use self::address_rule::AddressRule;
 pub use self::error::{TimeoutPhase, UpstreamError};
 pub use self::http1::UpstreamBody;
-pub use self::proxy::{ProxyError, ProxyOptions, ProxyProtocol, ProxyUser};
+pub use self::proxy::{ProxyError, ProxyOptions, ProxyProtocol, ProxyUser, tunnel};
 pub use self::target::{Http2Options, TargetError, TargetOptions, UpstreamTarget, UpstreamVersion};
-pub use self::tls::{ClientIdentity, TlsError, TlsOptions, Verification};
+pub use self::tls::{ClientIdentity, TlsError, TlsOptions, Verification, plain_client_config};
 
 pub(crate) use self::http2::Stream;
 use self::pool::Pool;

@@ -112,8 +112,11 @@ impl fmt::Debug for ProxyUser {
     }
 }
 
-/// Asks the proxy behind `stream` for a connection to `host:port`.
-pub(super) async fn tunnel(
+/// Asks the proxy behind `stream` for a connection to `host:port`, which `stream` then is.
+///
+/// # Errors
+/// The proxy refuses, or does not speak its protocol.
+pub async fn tunnel(
     stream: TcpStream,
     proxy: &ProxyOptions,
     host: &str,

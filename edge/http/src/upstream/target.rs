@@ -23,6 +23,8 @@ pub struct TargetOptions {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// What the upstream is called in `Host` and in its certificate, if that is not its host.
+    pub called: Option<String>,
     /// `Some` for https.
     pub tls: Option<TlsOptions>,
     /// Protocol to speak.
@@ -75,6 +77,7 @@ impl TargetOptions {
         TargetOptions {
             host: host.into(),
             port,
+            called: None,
             tls: None,
             version: UpstreamVersion::Http1,
             connect_timeout: Duration::from_millis(3000),
@@ -148,10 +151,11 @@ impl UpstreamTarget {
     }
 
     fn compile(options: TargetOptions) -> Result<UpstreamTarget, TargetError> {
-        let host = if options.host.contains(':') {
-            format!("[{}]", options.host)
+        let called = options.called.as_ref().unwrap_or(&options.host);
+        let host = if called.contains(':') {
+            format!("[{called}]")
         } else {
-            options.host.clone()
+            called.clone()
         };
         let default_port = if options.tls.is_some() { 443 } else { 80 };
         let authority = if options.port == default_port {
@@ -166,7 +170,7 @@ impl UpstreamTarget {
         let tls = match &options.tls {
             None => None,
             Some(tls) => {
-                let name = tls.server_name.as_deref().unwrap_or(&options.host);
+                let name = tls.server_name.as_deref().unwrap_or(called);
                 let server_name =
                     ServerName::try_from(name.to_owned()).map_err(|_invalid| TargetError::Host)?;
                 let config = client_config(tls, options.version).map_err(TargetError::Tls)?;

@@ -103,6 +103,17 @@ pub(super) fn client_config(
     Ok(Arc::new(config))
 }
 
+/// Builds the configuration of handshakes that ask for no protocol, for what is not HTTP.
+///
+/// # Errors
+/// The material cannot be used.
+pub fn plain_client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError> {
+    let config = client_config(options, UpstreamVersion::Http1)?;
+    let mut config = ClientConfig::clone(&config);
+    config.alpn_protocols = Vec::new();
+    Ok(Arc::new(config))
+}
+
 fn provider() -> Arc<CryptoProvider> {
     match CryptoProvider::get_default() {
         Some(provider) => Arc::clone(provider),

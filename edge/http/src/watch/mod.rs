@@ -1,11 +1,14 @@
-//! Work that goes on beside the requests once per edge, whatever the number of workers: health checks.
+//! Work that goes on beside the requests once per edge, whatever the number of workers: health checks and
+//! discovery of endpoints.
 //!
 //! One thread with a runtime of its own follows the active configuration: what appears in it gets a
 //! task, and the task of what disappears ends.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     io,
+    rc::Rc,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -16,7 +19,12 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Live, clock::now_ms, compile::CompiledSnapshot, health::CheckedHealth, upstream::UpstreamPools,
+    Live,
+    clock::now_ms,
+    compile::CompiledSnapshot,
+    discovery::{self, Discovery},
+    health::CheckedHealth,
+    upstream::UpstreamPools,
 };
 
 /// How often the active configuration is looked at.
@@ -72,72 +80,110 @@ impl Drop for Watch {
     }
 }
 
-/// A running check. Holding the health keeps its address from being used for another one.
+/// A running task. Holding what it is about keeps the address of that from being used for another one.
 #[derive(Debug)]
-struct Running {
-    _health: Arc<CheckedHealth>,
+struct Running<T> {
+    _about: Arc<T>,
     task: AbortHandle,
 }
 
-impl Drop for Running {
+impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-type RunningChecks = HashMap<usize, Running, RandomState>;
+type RunningTasks<T> = HashMap<usize, Running<T>, RandomState>;
+
+/// Everything that runs for the active configuration.
+#[derive(Default)]
+struct Tasks {
+    checks: RunningTasks<CheckedHealth>,
+    discoveries: RunningTasks<Discovery>,
+}
+
+/// What tasks share.
+struct Shared {
+    /// One "worker": tasks may use all connections a target allows, of which they need one.
+    pools: UpstreamPools,
+    /// Set when discovered endpoints came or went, whose checks then begin or end.
+    changed: Rc<Cell<bool>>,
+}
 
 async fn follow(live: &Live) {
-    // One "worker": checks may use all connections an endpoint allows, of which they need one.
-    let pools = UpstreamPools::new(1);
+    let shared = Shared {
+        pools: UpstreamPools::new(1),
+        changed: Rc::default(),
+    };
     let mut active: Option<Arc<CompiledSnapshot>> = None;
-    let mut running = RunningChecks::default();
+    let mut running = Tasks::default();
     let mut interval = tokio::time::interval(FOLLOW_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        if live.is_current(active.as_ref()) {
+        let is_changed = shared.changed.take();
+        if live.is_current(active.as_ref()) && !is_changed {
             continue;
         }
         active = live.load();
         running = match &active {
-            Some(snapshot) => reconcile(snapshot, running, &pools),
-            None => RunningChecks::default(),
+            Some(snapshot) => reconcile(snapshot, running, &shared),
+            None => Tasks::default(),
         };
     }
 }
 
-/// Starts the checks that are new and ends those that are gone.
-fn reconcile(
-    snapshot: &CompiledSnapshot,
-    mut before: RunningChecks,
-    pools: &UpstreamPools,
-) -> RunningChecks {
-    let mut running = RunningChecks::default();
+/// Starts the tasks that are new and ends those whose endpoint or group is gone.
+fn reconcile(snapshot: &CompiledSnapshot, mut before: Tasks, shared: &Shared) -> Tasks {
+    let mut running = Tasks::default();
     for served in snapshot.apis() {
+        let api = || served.api.id.to_string();
         for group in served.api.endpoints.groups() {
+            if let Some(found) = group.discovery() {
+                keep(
+                    &mut before.discoveries,
+                    &mut running.discoveries,
+                    found,
+                    || {
+                        let (pools, changed) = (shared.pools.clone(), Rc::clone(&shared.changed));
+                        let (found, group) = (Arc::clone(found), group.name().to_owned());
+                        let task = discovery::run(found, api(), group, pools, changed);
+                        tokio::task::spawn_local(task).abort_handle()
+                    },
+                );
+            }
             for endpoint in group.endpoints() {
                 let Some(health) = &endpoint.health else {
                     continue;
                 };
-                let key = Arc::as_ptr(health) as usize;
-                let check = before.remove(&key).unwrap_or_else(|| {
+                keep(&mut before.checks, &mut running.checks, health, || {
                     let name = Name {
-                        api: served.api.id.to_string(),
+                        api: api(),
                         group: group.name().to_owned(),
                         endpoint: endpoint.name.to_string(),
                     };
-                    let checked = watch_health(Arc::clone(health), name, pools.clone());
-                    Running {
-                        _health: Arc::clone(health),
-                        task: tokio::task::spawn_local(checked).abort_handle(),
-                    }
+                    let checked = watch_health(Arc::clone(health), name, shared.pools.clone());
+                    tokio::task::spawn_local(checked).abort_handle()
                 });
-                running.insert(key, check);
             }
         }
     }
     running
+}
+
+/// Takes the task about something over, or starts one.
+fn keep<T>(
+    before: &mut RunningTasks<T>,
+    running: &mut RunningTasks<T>,
+    about: &Arc<T>,
+    start: impl FnOnce() -> AbortHandle,
+) {
+    let key = Arc::as_ptr(about) as usize;
+    let kept = before.remove(&key).unwrap_or_else(|| Running {
+        _about: Arc::clone(about),
+        task: start(),
+    });
+    running.insert(key, kept);
 }
 
 /// Which endpoint a log line is about.

@@ -14,10 +14,12 @@ use tidegate_edge_http::{
     Gateway, GatewayParts, GatewaySettings, Live,
     access_log::{AccessLog, AccessLogTarget, AccessLogWriter},
     bind::{Binds, Workers, start_workers},
-    compile::{Compilation, NodeFacts, compile},
+    compile::{Compilation, NodeFacts, ServerIds, compile},
+    discovery::DiscoveryMetrics,
     health::HealthMetrics,
     metrics::Metrics,
     server::Limits,
+    traffic::TrafficMetrics,
     watch::Watch,
 };
 use tidegate_model::{ConfigSnapshot, TagSelector};
@@ -92,6 +94,10 @@ impl Edge {
         registry.register_collector(Box::new(self.metrics.clone()));
         let health = HealthMetrics::new(Arc::clone(&self.live));
         registry.register_collector(Box::new(health));
+        let discovery = DiscoveryMetrics::new(Arc::clone(&self.live));
+        registry.register_collector(Box::new(discovery));
+        let traffic = TrafficMetrics::new(Arc::clone(&self.live));
+        registry.register_collector(Box::new(traffic));
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text
@@ -165,5 +171,6 @@ pub fn node() -> NodeFacts {
         region: None,
         version: "test".to_owned(),
         system_proxy: None,
+        servers: ServerIds::default(),
     }
 }

@@ -12,6 +12,7 @@ mod accounts;
 mod client;
 mod cors;
 mod definition;
+mod discovery;
 mod documents;
 mod edge;
 mod failover;

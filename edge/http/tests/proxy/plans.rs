@@ -150,3 +150,37 @@ fn a_selection_rule_that_does_not_hold_passes_to_the_next_plan() {
     assert_eq!(open.status, 200);
     assert_ne!(open.header("x-gravitee-client-identifier"), Some("sub"));
 }
+
+#[test]
+fn answers_are_counted_by_plan_and_by_endpoint() {
+    let upstream = Upstream::echo("alive");
+    let edge = Edge::serving(vec![api(
+        "a",
+        "/a",
+        &[&upstream.url(), "http://127.0.0.1:1"],
+    )]);
+    let statuses: Vec<u16> = (0..2)
+        .map(|_| get(edge.address, "/a", &[]).status)
+        .collect();
+    assert!(
+        statuses.contains(&200) && statuses.contains(&502),
+        "{statuses:?}"
+    );
+    let endpoint = |name: &str, status: &str| {
+        let labels = format!("api=\"a\",group=\"default\",endpoint=\"{name}\",status=\"{status}\"");
+        format!("tidegate_edge_endpoint_requests_total{{{labels}}} 1")
+    };
+    let plan = |status: &str| {
+        format!(
+            "tidegate_edge_plan_requests_total{{api=\"a\",plan=\"open\",status=\"{status}\"}} 1"
+        )
+    };
+    for line in [
+        endpoint("e0", "2xx"),
+        endpoint("e1", "none"),
+        plan("2xx"),
+        plan("5xx"),
+    ] {
+        edge.wait_for(&line);
+    }
+}

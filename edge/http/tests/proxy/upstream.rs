@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 /// What an upstream received.
@@ -20,6 +21,16 @@ pub struct Received {
 pub struct Upstream {
     pub address: SocketAddr,
     served: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
+}
+
+/// Counts a connection while it lives.
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Upstream {
@@ -48,12 +59,17 @@ impl Upstream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let served = Arc::new(AtomicUsize::new(0));
+        let open = Arc::new(AtomicUsize::new(0));
+        let opened = Arc::clone(&open);
         let (script, counted) = (Arc::new(script), Arc::clone(&served));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (script, counted) = (Arc::clone(&script), Arc::clone(&counted));
                 let Ok(mut stream) = stream else { return };
+                opened.fetch_add(1, Ordering::AcqRel);
+                let open = Open(Arc::clone(&opened));
                 thread::spawn(move || {
+                    let _open = open;
                     let mut reader = BufReader::new(stream.try_clone().unwrap());
                     while let Some(received) = receive(&mut reader) {
                         counted.fetch_add(1, Ordering::Relaxed);
@@ -64,12 +80,26 @@ impl Upstream {
                 });
             }
         });
-        Self { address, served }
+        Self {
+            address,
+            served,
+            open,
+        }
     }
 
     /// Requests received so far.
     pub fn served(&self) -> usize {
         self.served.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the edge has no connection to it any more.
+    pub fn wait_until_left(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.open.load(Ordering::Acquire) > 0 {
+            let open = self.open.load(Ordering::Acquire);
+            assert!(Instant::now() < deadline, "{open} connections leaked");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     pub fn url(&self) -> String {

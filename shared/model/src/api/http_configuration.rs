@@ -311,7 +311,7 @@ impl Http2Options {
 }
 
 impl HttpProxy {
-    fn read(at: &At<'_>) -> Self {
+    pub(crate) fn read(at: &At<'_>) -> Self {
         if !at.flag("enabled", false) {
             return Self::Direct;
         }
@@ -332,7 +332,7 @@ impl HttpProxy {
 }
 
 impl SslOptions {
-    fn read(at: &At<'_>) -> Self {
+    pub(crate) fn read(at: &At<'_>) -> Self {
         let store = |name: &str, old_name: &str| {
             at.member(name)
                 .or_else(|| at.member(old_name))

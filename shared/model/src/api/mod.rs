@@ -14,6 +14,7 @@ use crate::{
     violation::Violation,
 };
 
+mod discovery;
 mod endpoint;
 mod flow;
 mod health_check;
@@ -21,9 +22,14 @@ mod http_configuration;
 mod listener;
 mod plan;
 mod settings;
+mod tcp_configuration;
 #[cfg(test)]
 mod tests;
 
+pub use discovery::{
+    CONSUL_DISCOVERY, ConsulDiscovery, DNS_DISCOVERY, DiscoveryConfiguration, DiscoverySource,
+    DnsDiscovery, DnsRecords, KUBERNETES_DISCOVERY, KubernetesDiscovery,
+};
 pub use endpoint::{Endpoint, EndpointGroup, EndpointServices, HTTP_PROXY, LoadBalancer, Service};
 pub use flow::{Flow, PHASE_MEMBERS, PathOperator, SHARED_POLICY_GROUP, Selector, Step};
 pub use health_check::{HTTP_HEALTH_CHECK, HealthCheckConfiguration};
@@ -39,6 +45,7 @@ pub use plan::{Plan, PlanMode, PlanSecurity, PlanStatus, SecurityKind};
 pub use settings::{
     Analytics, ApiServices, Failover, FlowExecution, FlowMode, ResponseTemplate, ResponseTemplates,
 };
+pub use tcp_configuration::{TCP_PROXY, TcpEndpointConfiguration};
 
 /// The id of an API whose document has none yet; plans get it with their index. Whoever stores a document assigns
 /// ids first.

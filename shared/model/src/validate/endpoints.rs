@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use super::messages::check_header;
 use crate::{
-    api::{Api, ApiKind, Endpoint, EndpointGroup, HTTP_PROXY, Service},
+    api::{
+        Api, ApiKind, Endpoint, EndpointGroup, HTTP_PROXY, HttpProxy, ProxyKind, Service, TCP_PROXY,
+    },
     read::{At, Findings},
+    violation::Violation,
 };
 
 /// The schemes of an HTTP backend.
@@ -55,18 +58,34 @@ fn check_name<'a>(name: &'a str, path: &str, names: &mut HashSet<&'a str>, findi
 }
 
 fn check_group(group: &EndpointGroup, path: &str, findings: &Findings) {
-    let is_discovered = group
-        .services
-        .discovery
-        .as_ref()
-        .is_some_and(|service| service.enabled);
-    if group.endpoints.is_empty() && !is_discovered {
+    let discovery = group.discovery();
+    if let Some(service) = discovery {
+        check_discovery(group, service, path, findings);
+    }
+    if group.endpoints.is_empty() && discovery.is_none() {
         let expected = "at least one endpoint, or an enabled discovery service";
         findings.report_text(format!("{path}.endpoints"), "", expected);
     }
     let health_check = group.services.health_check.as_ref();
     if let Some(check) = health_check.filter(|check| check.enabled) {
         check_health_check(check, &format!("{path}.services.healthCheck"), findings);
+    }
+}
+
+/// Discovered endpoints have the group's shared configuration, so that it must be whole.
+fn check_discovery(group: &EndpointGroup, service: &Service, path: &str, findings: &Findings) {
+    let place = format!("{path}.services.discovery");
+    for violation in service.discovery().err().into_iter().flatten() {
+        findings.add(violation.under(&place));
+    }
+    if group.kind != HTTP_PROXY {
+        let expected = "false: only http-proxy endpoints can be discovered";
+        findings.report_text(format!("{place}.enabled"), "true", expected);
+        return;
+    }
+    let shared = group.discovered_http_configuration();
+    for violation in shared.err().into_iter().flatten() {
+        findings.add_once(violation.under(path));
     }
 }
 
@@ -95,8 +114,35 @@ fn check_endpoint(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findin
     if let Some(check) = own_check.filter(|check| check.enabled && check.override_configuration) {
         check_health_check(check, &format!("{path}.services.healthCheck"), findings);
     }
-    if endpoint.kind == HTTP_PROXY {
-        check_http(group, endpoint, path, findings);
+    match endpoint.kind.as_str() {
+        HTTP_PROXY => check_http(group, endpoint, path, findings),
+        TCP_PROXY => check_tcp(group, endpoint, path, findings),
+        _ => {}
+    }
+}
+
+fn check_tcp(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: &Findings) {
+    match endpoint.tcp_configuration(group) {
+        Ok(configuration) => {
+            let kind = match configuration.proxy {
+                HttpProxy::Server { kind, .. } => Some(kind),
+                HttpProxy::Direct | HttpProxy::System => None,
+            };
+            if kind == Some(ProxyKind::Http) {
+                let place = shared_place(endpoint, path);
+                findings.report_text(format!("{place}.proxy.type"), "HTTP", "SOCKS4 or SOCKS5");
+            }
+        }
+        Err(violations) => add_endpoint_violations(violations, path, findings),
+    }
+}
+
+/// Shared parts are told once, with the place in their group.
+fn add_endpoint_violations(violations: Vec<Violation>, path: &str, findings: &Findings) {
+    for violation in violations {
+        let is_shared = violation.path.starts_with("sharedConfiguration.");
+        let violation = violation.under(if is_shared { group_of(path) } else { path });
+        findings.add_once(violation);
     }
 }
 
@@ -117,13 +163,7 @@ fn check_http(group: &EndpointGroup, endpoint: &Endpoint, path: &str, findings: 
                 }
             }
         }
-        Err(violations) => {
-            for violation in violations {
-                let is_shared = violation.path.starts_with("sharedConfiguration.");
-                let violation = violation.under(if is_shared { group_of(path) } else { path });
-                findings.add_once(violation);
-            }
-        }
+        Err(violations) => add_endpoint_violations(violations, path, findings),
     }
 }
 

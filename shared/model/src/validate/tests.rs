@@ -201,3 +201,64 @@ fn an_api_without_served_plans_is_not_deployable() {
     let violation = deployable(&api).unwrap_err().remove(0);
     assert_eq!(violation.value, "only plans that are staging");
 }
+
+#[test]
+fn the_groups_in_the_documentation_are_valid() {
+    let page = include_str!("../../../../docs/discovery.md");
+    let blocks: Vec<&str> = page
+        .split("```json")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        let mut document = valid();
+        document["endpointGroups"][0] = serde_json::from_str(block).unwrap();
+        assert_eq!(paths(&document, &[]), Vec::<String>::new(), "{block}");
+    }
+}
+
+#[test]
+fn a_discovery_that_cannot_work_names_the_place() {
+    let discovery = |kind: &str, configuration: Value| {
+        json!({"name": "g", "type": "http-proxy",
+               "services": {"discovery": {"type": kind, "configuration": configuration}}})
+    };
+    let place = "endpointGroups[0].services.discovery";
+    let mut of_messages = discovery("consul-service-discovery", json!({"service": "a"}));
+    of_messages["type"] = json!("mock");
+    for (group, path) in [
+        (discovery("eureka", json!({})), format!("{place}.type")),
+        (
+            discovery("consul-service-discovery", json!({})),
+            format!("{place}.configuration.service"),
+        ),
+        (of_messages, format!("{place}.enabled")),
+    ] {
+        let mut document = valid();
+        document["endpointGroups"][0] = group;
+        assert_eq!(paths(&document, &[]), [path]);
+    }
+}
+
+#[test]
+fn the_tcp_api_in_the_documentation_is_valid() {
+    let page = include_str!("../../../../docs/tcp.md");
+    let block = page.split("```json").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+    let mut document: Value = serde_json::from_str(block).unwrap();
+    document["id"] = json!("orders-database");
+    document["plans"][0]["id"] = json!("everybody");
+    assert_eq!(paths(&document, &[]), Vec::<String>::new());
+    document["endpointGroups"][0]["sharedConfiguration"]["proxy"] =
+        json!({"enabled": true, "type": "HTTP", "host": "p", "port": 1});
+    let place = "endpointGroups[0].sharedConfiguration.proxy.type";
+    assert!(paths(&document, &[]).iter().all(|path| path == place));
+    document["endpointGroups"][0]["sharedConfiguration"] = json!({});
+    document["endpointGroups"][0]["endpoints"][1]["configuration"]["target"] = json!({});
+    let place = "endpointGroups[0].endpoints[1].configuration.target";
+    assert_eq!(
+        paths(&document, &[]),
+        [format!("{place}.port"), format!("{place}.host")]
+    );
+}

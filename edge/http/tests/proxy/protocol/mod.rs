@@ -5,6 +5,7 @@ mod endpoints;
 mod requests;
 mod responses;
 mod soak;
+mod websocket;
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},

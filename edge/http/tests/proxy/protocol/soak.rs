@@ -5,7 +5,10 @@ use std::{
     net::Shutdown,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::Duration,
 };
+
+use serde_json::json;
 
 use crate::{client::connect, definition::api, edge::Edge, upstream::Upstream};
 
@@ -19,7 +22,11 @@ fn no_connection_outlives_its_exchange_however_it_ends() {
         let (answer, goes_on): (&[u8], bool) = match turn.fetch_add(1, Ordering::Relaxed) % 5 {
             0 => (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true),
             1 => (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", false),
-            2 => (b"", false),
+            2 => {
+                // A reset instead of an end.
+                let _ = socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+                (b"", false)
+            }
             3 => (b"nonsense\r\n\r\n", false),
             _ => (
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
@@ -28,7 +35,11 @@ fn no_connection_outlives_its_exchange_however_it_ends() {
         };
         stream.write_all(answer).is_ok() && goes_on
     });
-    let edge = Edge::serving(vec![api("api", "/", &[&upstream.url()])]);
+    let mut definition = api("api", "/", &[&upstream.url()]);
+    // Sound connections are kept for a moment; broken ones must not be, nor those of clients that left.
+    definition["endpointGroups"][0]["sharedConfiguration"] =
+        json!({"http": {"keepAliveTimeout": 500, "readTimeout": 2000}});
+    let edge = Edge::serving(vec![definition]);
     let address = edge.address;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -55,4 +66,5 @@ fn no_connection_outlives_its_exchange_however_it_ends() {
         client.join().unwrap();
     }
     edge.wait_for("tidegate_edge_http_connections 0");
+    upstream.wait_until_left();
 }
