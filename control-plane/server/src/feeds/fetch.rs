@@ -108,7 +108,7 @@ impl Fetcher {
         if !is_tls {
             return exchange(stream, request).await;
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchError::Invalid)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_invalid| FetchError::Invalid)?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, stream).await;
         exchange(
@@ -143,18 +143,20 @@ impl Fetcher {
 }
 
 fn request(feed: &Feed) -> Result<Request<Full<Bytes>>, FetchError> {
-    let invalid = |_| FetchError::Invalid;
-    let method = Method::from_bytes(feed.method.as_bytes()).map_err(|_| FetchError::Invalid)?;
+    let invalid = |_invalid| FetchError::Invalid;
+    let method =
+        Method::from_bytes(feed.method.as_bytes()).map_err(|_invalid| FetchError::Invalid)?;
     let mut request = Request::builder()
         .method(method)
         .uri(feed.url.as_str())
         .body(Full::new(Bytes::from(feed.body.clone())))
-        .map_err(|_| FetchError::Invalid)?;
+        .map_err(|_invalid| FetchError::Invalid)?;
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static("tidegate"));
     for (name, value) in &feed.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| FetchError::Invalid)?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_invalid| FetchError::Invalid)?;
         if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
             continue;
         }
@@ -171,10 +173,10 @@ fn in_origin_form(
     let authority = uri.authority().ok_or(FetchError::Invalid)?.as_str();
     // Credentials in a URL are not for the header.
     let host = authority.rsplit('@').next().unwrap_or(authority);
-    let host = HeaderValue::from_str(host).map_err(|_| FetchError::Invalid)?;
+    let host = HeaderValue::from_str(host).map_err(|_invalid| FetchError::Invalid)?;
     request.headers_mut().insert(HOST, host);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    *request.uri_mut() = path.parse().map_err(|_| FetchError::Invalid)?;
+    *request.uri_mut() = path.parse().map_err(|_invalid| FetchError::Invalid)?;
     Ok(request)
 }
 

@@ -5,7 +5,7 @@ use tidegate_model::{
     ApiId, Asset, AssetKind, Notice, Violation, asset::ORGANIZATION_ID, document::AssetDocument,
 };
 use tidegate_proto::admin::v1::{ApplyResult, apply_result::Outcome};
-use tidegate_state::{AssetRecord, Op, Resource, StateReader, op::PutAsset, query};
+use tidegate_state::{AssetRecord, Op, Resource, ResourceKind, StateReader, op::PutAsset, query};
 
 use super::{NewGroup, deploy, document_of, parse_definition, render, stored_kind};
 use crate::admin::{
@@ -65,46 +65,22 @@ pub(crate) fn apply(
     if !unchanged {
         check_etag(document, stored.as_ref(), &mut notices)?;
     }
-    let mut ops: Vec<Op> = Vec::new();
-    if !unchanged {
-        let environment = environment.to_owned();
-        let record = record.clone();
-        ops.push(
-            PutAsset {
-                environment,
-                record,
-            }
-            .into(),
-        );
-    }
-    let mut bytes = record.document.len();
-    let deploys = match deployment(
-        request,
-        document,
-        stored.as_ref(),
-        (&asset, &canonical, &record),
-    )? {
-        Ok((deploys, op)) => {
-            if let Some(Op::DeployAsset(op)) = &op {
-                bytes += op.object.len();
-            }
-            ops.extend(op);
-            deploys
-        }
+    let written = (!unchanged).then(|| put(environment, &record));
+    let new = (&asset, &canonical, &record);
+    let (deploys, deployed) = match deployment(request, document, stored.as_ref(), new)? {
+        Ok(decided) => decided,
         Err(violations) => return Ok(Err(violations)),
     };
+    let published = match &deployed {
+        Some(Op::DeployAsset(op)) => op.object.len(),
+        _ => 0,
+    };
+    let bytes = record.document.len() + published;
+    let ops: Vec<Op> = written.into_iter().chain(deployed).collect();
     if !ops.is_empty() {
-        let relied = match &stored {
-            Some(stored) => stored.revision,
-            None => 0,
-        };
+        let revision = stored.as_ref().map_or(0, |stored| stored.revision);
         let id = query::asset_key(stored_kind(kind), &record.id);
-        decision.relies_on(
-            tidegate_state::ResourceKind::Asset,
-            environment,
-            &id,
-            relied,
-        );
+        decision.relies_on(ResourceKind::Asset, environment, &id, revision);
         decision.ops.extend(ops);
     }
     let outcome = match (&stored, unchanged) {
@@ -136,6 +112,15 @@ pub(crate) fn apply(
         deploys,
         bytes,
     }))
+}
+
+fn put(environment: &str, record: &AssetRecord) -> Op {
+    let (environment, record) = (environment.to_owned(), record.clone());
+    PutAsset {
+        environment,
+        record,
+    }
+    .into()
 }
 
 /// Completes what was decided by what was stored.
@@ -272,13 +257,16 @@ fn record_of(asset: &Asset, canonical: &Value) -> Result<AssetRecord, Fault> {
     })
 }
 
+/// Whether an asset is deployed, and the operation if it is now.
+type Decided = (Deploys, Option<Op>);
+
 /// The deployment, if one is asked for and there is something new to deploy.
 fn deployment(
     request: Request<'_>,
     document: &AssetDocument,
     stored: Option<&Resource<AssetRecord>>,
     (asset, canonical, record): (&Asset, &Value, &AssetRecord),
-) -> Result<Result<(Deploys, Option<Op>), Vec<Violation>>, Fault> {
+) -> Result<Result<Decided, Vec<Violation>>, Fault> {
     if !request.deploys || document.desired_deployed == Some(false) {
         return Ok(Ok((Deploys::No, None)));
     }

@@ -88,9 +88,9 @@ impl AssetService {
     }
 
     /// Gives the edges a moment, so that who deploys and calls at once meets the change.
-    async fn reach(&self, named: &Named, committed: &Committed) -> Result<(), Fault> {
+    async fn reach(&self, named: &Named, committed: &Committed) {
         let (environment, revision) = (named.environment.as_str(), committed.revision);
-        Ok(reach::all_edges(&self.edges, environment, revision).await)
+        reach::all_edges(&self.edges, environment, revision).await;
     }
 }
 
@@ -157,7 +157,7 @@ impl asset_service_server::AssetService for AssetService {
             Ok((decision, ()))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
-        self.reach(&target, &committed).await?;
+        self.reach(&target, &committed).await;
         Ok(Response::new(DeleteAssetResponse {}))
     }
 
@@ -191,7 +191,7 @@ impl asset_service_server::AssetService for AssetService {
             Ok((decision, ()))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
-        self.reach(&target, &committed).await?;
+        self.reach(&target, &committed).await;
         let number = committed.numbers.first().copied().unwrap_or_default();
         let work = move |state: &dyn StateReader| {
             let stored = target.find(state)?;
@@ -234,7 +234,7 @@ impl asset_service_server::AssetService for AssetService {
             Ok((decision, ()))
         };
         let (committed, ()) = self.store.write(&call, &intent, decide).await?;
-        self.reach(&target, &committed).await?;
+        self.reach(&target, &committed).await;
         self.answer(&call, &committed, target).await
     }
 

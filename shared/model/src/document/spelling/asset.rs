@@ -245,7 +245,7 @@ pub(super) fn write(
             if let Some(Value::Object(others)) = document.shift_remove(OTHERS) {
                 metadata.extend(others);
             }
-            Some(manifest(native::GROUP, kind, metadata, document))
+            Some(manifest(native::GROUP, kind, &metadata, &document))
         }
         (Spelling::Gko, AssetKind::SharedPolicyGroup) => {
             let cross_id = take_text(&mut document, "crossId");
@@ -255,7 +255,7 @@ pub(super) fn write(
             let name = document.get("name").and_then(Value::as_str);
             let name = cross_id.unwrap_or_else(|| slug(name.unwrap_or_default()));
             let metadata = Members::from_iter([("name".to_owned(), json!(name))]);
-            Some(manifest(GKO_GROUP, kind, metadata, document))
+            Some(manifest(GKO_GROUP, kind, &metadata, &document))
         }
         (Spelling::Gko, AssetKind::Dictionary | AssetKind::Organization) => None,
         (Spelling::Envelope | Spelling::Runtime, _) => {
@@ -284,7 +284,7 @@ fn upper(document: &mut Members, names: &[&str]) {
     }
 }
 
-fn manifest(group: &str, kind: AssetKind, metadata: Members, spec: Members) -> String {
+fn manifest(group: &str, kind: AssetKind, metadata: &Members, spec: &Members) -> String {
     yaml::to_yaml(&json!({
         "apiVersion": group,
         "kind": kind.manifest_kind(),
