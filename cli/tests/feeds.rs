@@ -120,6 +120,7 @@ fn stored(system: &System) -> anyhow::Result<Value> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn fetched_entries_reach_every_edge_and_outlive_their_provider() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample", "--edges", "2"])?;
     let upstream = Upstream::start("hello")?;

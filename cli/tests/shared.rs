@@ -122,6 +122,7 @@ fn a_shared_policy_group_runs_in_every_api_that_names_it() -> anyhow::Result<()>
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_group_is_neither_missing_nor_taken_away_silently() -> anyhow::Result<()> {
     let system = System::start(TIDEGATE, &["--no-sample"])?;
     let upstream = Upstream::start("hello")?;

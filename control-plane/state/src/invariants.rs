@@ -67,6 +67,7 @@ impl Rebuild<'_> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one check for each table")]
 fn check_environment(
     state: &MemoryState,
     environment: &str,

@@ -174,11 +174,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "tidegate-edge-tcp",
-        workspace: &[
-            "tidegate-edge-http",
-            "tidegate-model",
-            "tidegate-telemetry",
-        ],
+        workspace: &["tidegate-edge-http", "tidegate-model", "tidegate-telemetry"],
         never: &["tonic"],
     },
     Rule {

@@ -21,7 +21,7 @@ fn user(id: &str, reference: &str) -> Arc<ApiObject> {
     Arc::new(object)
 }
 
-fn group(number: u64, steps: Value) -> Arc<SharedPolicyGroupObject> {
+fn group(number: u64, steps: &Value) -> Arc<SharedPolicyGroupObject> {
     Arc::new(SharedPolicyGroupObject {
         id: "group".to_owned(),
         definition: json!({"name": "Group", "apiType": "proxy", "phase": "request", "steps": steps}),
@@ -69,17 +69,23 @@ fn a_changed_group_is_compiled_into_the_apis_that_run_it_and_no_others() {
         tests::object(tests::definition("c", "/c")),
     ];
     let mut first = snapshot(&apis);
-    first.shared.groups = vec![group(1, json!([{"policy": "mock"}]))];
+    first.shared.groups = vec![group(1, &json!([{"policy": "mock"}]))];
     let before = compiled(&first, None);
     assert_eq!(before.refused, []);
     let mut second = snapshot(&apis);
-    second.shared.groups = vec![group(2, json!([{"policy": "mock"}, {"policy": "latency"}]))];
+    second.shared.groups = vec![group(
+        2,
+        &json!([{"policy": "mock"}, {"policy": "latency"}]),
+    )];
     let after = compiled(&second, Some(&before.snapshot)).snapshot;
     for (id, expected) in [("a", false), ("b", false), ("c", true)] {
         assert_eq!(is_same(&before.snapshot, &after, id), expected, "{id}");
     }
     let mut third = snapshot(&apis);
-    third.shared.groups = vec![group(2, json!([{"policy": "mock"}, {"policy": "latency"}]))];
+    third.shared.groups = vec![group(
+        2,
+        &json!([{"policy": "mock"}, {"policy": "latency"}]),
+    )];
     let again = compiled(&third, Some(&after)).snapshot;
     assert!(is_same(&after, &again, "a"), "equal content is no change");
 }
@@ -88,10 +94,10 @@ fn a_changed_group_is_compiled_into_the_apis_that_run_it_and_no_others() {
 fn a_broken_group_is_refused_alone_and_its_last_version_stays() {
     let apis = [user("a", "group")];
     let mut first = snapshot(&apis);
-    first.shared.groups = vec![group(1, json!([{"policy": "mock"}]))];
+    first.shared.groups = vec![group(1, &json!([{"policy": "mock"}]))];
     let before = compiled(&first, None).snapshot;
     let mut second = snapshot(&apis);
-    second.shared.groups = vec![group(2, json!([{"policy": "unheard-of"}]))];
+    second.shared.groups = vec![group(2, &json!([{"policy": "unheard-of"}]))];
     let after = compiled(&second, Some(&before));
     assert_eq!(after.refused.len(), 1);
     let refusal = &after.refused[0];

@@ -184,6 +184,7 @@ fn an_answer_of_management_is_recognised() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_makes_no_sense_is_refused_with_its_place() {
     let group = |change: Value| {
         let mut group = json!({"name": "g", "apiType": "proxy", "phase": "request", "steps": []});
