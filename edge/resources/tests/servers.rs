@@ -336,7 +336,7 @@ fn connections_to_a_directory_are_kept_and_replaced_when_they_are_gone() {
 fn unknown_kinds_are_refused_and_disabled_ones_ignored() {
     let unknown = |enabled| Resource {
         name: "r".to_owned(),
-        kind: "schema-registry-confluent".to_owned(),
+        kind: "ai-model-text-classification".to_owned(),
         enabled,
         configuration: json!({}),
     };

@@ -17,7 +17,8 @@ use tidegate_consensus::Consensus;
 use tidegate_state::{Event, FeedRecord, Reply, ResourceKind, Txn, op::PutFeed};
 use tidegate_telemetry::tasks::Tasks;
 use tokio::{
-    sync::{Semaphore, broadcast::error::RecvError, mpsc},
+    sync::{Semaphore, broadcast::error::RecvError},
+    task::{AbortHandle, JoinSet},
     time::{Instant, sleep_until},
 };
 
@@ -30,8 +31,6 @@ use crate::auth::now_ms;
 
 /// Calls made at the same time.
 const CALLS_MAX: usize = 16;
-/// Outcomes waiting to be recorded.
-const OUTCOMES: usize = 64;
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time between two looks at the clock, in case it was set.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,23 +50,23 @@ pub(crate) fn start(
 ) -> anyhow::Result<()> {
     let fetcher = Fetcher::new(allows_link_local)?;
     let events = consensus.events();
-    let (outcomes, done) = mpsc::channel(OUTCOMES);
     let feeds = Feeds {
         consensus,
         fetcher,
-        calls: Arc::new(Semaphore::new(CALLS_MAX)),
-        outcomes,
+        permits: Arc::new(Semaphore::new(CALLS_MAX)),
+        calls: JoinSet::new(),
         known: HashMap::new(),
     };
-    tasks.spawn("feeds", feeds.run(events, done));
+    tasks.spawn("feeds", feeds.run(events));
     Ok(())
 }
 
 struct Feeds {
     consensus: Consensus,
     fetcher: Fetcher,
-    calls: Arc<Semaphore>,
-    outcomes: mpsc::Sender<Outcome>,
+    permits: Arc<Semaphore>,
+    /// Calls under way; they end with this.
+    calls: JoinSet<Outcome>,
     known: HashMap<Owner, Known>,
 }
 
@@ -75,14 +74,19 @@ struct Feeds {
 struct Known {
     source: Arc<Source>,
     due_ms: Option<u64>,
-    is_running: bool,
+    call: Option<AbortHandle>,
+}
+
+impl Known {
+    fn is_running(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| !call.is_finished())
+    }
 }
 
 impl Feeds {
     async fn run(
         mut self,
         mut events: tokio::sync::broadcast::Receiver<Arc<tidegate_consensus::AppliedBatch>>,
-        mut done: mpsc::Receiver<Outcome>,
     ) {
         // True too while this node does not lead: whoever becomes the leader reads everything.
         let mut is_stale = true;
@@ -109,7 +113,10 @@ impl Feeds {
                     Err(RecvError::Lagged(_)) => is_stale = true,
                     Err(RecvError::Closed) => return,
                 },
-                Some(outcome) = done.recv() => self.record(outcome).await,
+                Some(ended) = self.calls.join_next() => match ended {
+                    Ok(outcome) => self.record(outcome).await,
+                    Err(panic) => tracing::error!(%panic, "a fetch of entries panicked"),
+                },
                 () = sleep_until(due) => {}
             }
         }
@@ -141,7 +148,7 @@ impl Feeds {
                 other => Known {
                     due_ms: source.first_due(now),
                     source: Arc::new(source),
-                    is_running: other.is_some_and(|known| known.is_running),
+                    call: other.and_then(|known| known.call),
                 },
             };
             self.known.insert(owner, known);
@@ -150,7 +157,7 @@ impl Feeds {
 
     fn next_due(&self) -> Instant {
         let now = now_ms();
-        let waiting = self.known.values().filter(|known| !known.is_running);
+        let waiting = self.known.values().filter(|known| !known.is_running());
         let first = waiting.filter_map(|known| known.due_ms).min();
         let left = first.map_or(LOOK_INTERVAL, |due| {
             Duration::from_millis(due.saturating_sub(now)).min(LOOK_INTERVAL)
@@ -162,21 +169,20 @@ impl Feeds {
     fn call_due(&mut self) {
         let now = now_ms();
         for (owner, known) in &mut self.known {
-            if known.is_running || known.due_ms.is_none_or(|due| due > now) {
+            if known.is_running() || known.due_ms.is_none_or(|due| due > now) {
                 continue;
             }
-            known.is_running = true;
-            let (fetcher, calls) = (self.fetcher.clone(), Arc::clone(&self.calls));
-            let (source, outcomes) = (Arc::clone(&known.source), self.outcomes.clone());
-            let owner = owner.clone();
-            // Bounded by the call's own time limit; its outcome is dropped when this node stops.
-            tokio::spawn(async move {
-                let Ok(_permit) = calls.acquire().await else {
-                    return;
-                };
+            // Again when it is due next, even if nothing comes of this call.
+            known.due_ms = known.source.feed.schedule.next_after(now);
+            let (fetcher, permits) = (self.fetcher.clone(), Arc::clone(&self.permits));
+            let (owner, source) = (owner.clone(), Arc::clone(&known.source));
+            let fetching = self.calls.spawn(async move {
+                let permit = permits.acquire().await;
                 let outcome = call(&fetcher, &source).await;
-                let _ = outcomes.send((owner, outcome)).await;
+                drop(permit);
+                (owner, outcome)
             });
+            known.call = Some(fetching);
         }
     }
 
@@ -185,7 +191,7 @@ impl Feeds {
         let Some(known) = self.known.get_mut(&owner) else {
             return;
         };
-        known.is_running = false;
+        known.call = None;
         let now = now_ms();
         known.due_ms = known.source.feed.schedule.next_after(now);
         let source = Arc::clone(&known.source);
