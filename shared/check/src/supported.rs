@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidegate_expression::Template;
 use tidegate_model::{
     Violation,
-    api::{Api, ApiKind, Listener},
+    api::{Api, ApiKind},
     validate::{deployable, operator_templates},
 };
 
@@ -21,16 +21,6 @@ pub fn undeployable(document: &Value, api: &Api) -> Vec<Violation> {
     if let Some(kind) = kind {
         let expected = "proxy: no edge can run this type yet";
         reasons.push(Violation::new("type", kind, expected));
-    }
-    for (index, listener) in api.listeners.iter().enumerate() {
-        if matches!(listener, Listener::Tcp(_)) {
-            let expected = "http: no edge serves TCP listeners yet";
-            reasons.push(Violation::new(
-                format!("listeners[{index}].type"),
-                "tcp",
-                expected,
-            ));
-        }
     }
     reasons.extend(tidegate_policies::undeployable(api));
     reasons.extend(operator_templates(document));
