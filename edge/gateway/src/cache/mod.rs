@@ -280,6 +280,14 @@ impl Cache {
                 key(a, *rank_a).cmp(&key(b, *rank_b))
             });
         let Some((_, (index, slot))) = best else {
+            if floors
+                .as_ref()
+                .is_some_and(|floors| floors.views().next().is_some())
+            {
+                // A cut-off slot alone is no alarm; that nothing else is left of what was active is one.
+                let detail = "nothing intact is left of what was active; waiting for a node";
+                boot.alarms.push(Alarm::new(AlarmCode::Cache, detail));
+            }
             return;
         };
         boot.is_servable = servable(&slot);

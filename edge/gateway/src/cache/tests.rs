@@ -531,5 +531,6 @@ proptest! {
         fs::write(&path, &bytes[..place.index(bytes.len())]).unwrap();
         let boot = author.boot(directory.path());
         prop_assert!(!boot.is_servable);
+        prop_assert!(!boot.alarms.is_empty());
     }
 }
